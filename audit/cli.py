@@ -16,15 +16,15 @@ from pathlib import Path
 
 import click
 
-from audit.notes import ledger_id_of, newest_heads, read_notes, read_storage_key, read_trust_file
-from audit.replay import replay_case
-from audit.report import print_report, report_json
-from audit.show import print_act, show_act
-from audit.streams import Surroundings, open_streams, print_message, say, silence
-from audit.tell import print_replay, replay_json
-from audit.usage import PROGRAM, AuditGroup, told_usage
-from audit.verify import verify_ledger
-from audit.words import Words, parse_moment
+from audit.checking.verify import verify_ledger
+from audit.telling.notes import ledger_id_of, newest_heads, read_notes, read_storage_key, read_trust_file
+from audit.telling.replay import replay_case
+from audit.telling.report import print_report, report_json
+from audit.telling.show import print_act, show_act
+from audit.telling.streams import Surroundings, open_streams, print_message, say, silence
+from audit.telling.tell import print_replay, replay_json
+from audit.telling.usage import PROGRAM, AuditGroup, put_into_words, told_usage
+from audit.telling.words import Words, parse_moment
 from ledger.errors import BanjianError, ConfigError, EncodingError, StoreError
 from ledger.intact import damaged_files
 from ledger.texts.language import choose_language
@@ -105,6 +105,7 @@ def build_cli(around: Surroundings) -> click.Group:
     )
     for command in (_verify(around), _replay(around), _show_act(around), _checkpoint(around), _trust(around)):
         group.add_command(command)
+    put_into_words(group, words)
     return group
 
 

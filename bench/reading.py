@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from bench.figures import Figures, tell
 from bench.office import STATION, WalkingClock, found_office
 from bench.workload import ACTIONS, Task, Workload

@@ -36,7 +36,6 @@ _PEOPLE_BYTES: Final = tuple(role.encode("ascii") for role in PEOPLE)
 _RESIDENT_LIKE: Final = frozenset(("hk_macao", "taiwan", "foreigner"))
 """Kinds of which some numbers are built like a resident's: residence permits."""
 NAME_CHARS_MAX: Final = 80
-PHONE_DIGITS_MIN: Final = 3
 NAME_DOTS: Final = "·•・･‧∙⋅●．."
 READINGS_MAX: Final = 64
 """Most combinations of pinyin initials kept for one name."""
@@ -105,9 +104,8 @@ def check_name(name: str) -> str:
     """Return a name unchanged if it may be kept: any script, ethnic names with a dot, a single character.
 
     Raises:
-        InputError: ``identity.name`` when it is empty, too long or holds characters that control, turn
-            or hide in the text;
-            ``identity.no_letters`` when it holds digits and signs alone.
+        InputError: ``identity.name`` when it is empty, too long or holds characters that control, turn or
+            hide in the text; ``identity.no_letters`` when it holds digits and signs alone.
     """
     if not any(is_seen(character) for character in name) or len(name) > NAME_CHARS_MAX:
         raise InputError("identity.name")
@@ -122,19 +120,6 @@ def is_seen(character: str) -> bool:
     """Return whether a character leaves ink on paper: no space, no control or format character."""
     hidden = unicodedata.category(character) in ("Zs", "Zl", "Zp", "Cc", "Cf", "Cs")
     return not hidden and character not in _BLANK
-
-
-def check_phone(phone: str, *, whose: str = "applicant") -> str:
-    """Return a telephone number unchanged if it may be one: any country's, short numbers, extensions.
-
-    What other stations have signed is never judged by this: it is for who types one.
-
-    Raises:
-        InputError: ``identity.phone`` with fewer than three digits.
-    """
-    if len(phone_form(phone)) < PHONE_DIGITS_MIN:
-        raise InputError("identity.phone", whose=whose)
-    return phone
 
 
 def check_personal(personal: Facts, *, corrects: bool = False) -> None:

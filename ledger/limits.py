@@ -5,6 +5,8 @@ Source: docs/protocol.md, "Limits". A value here is part of the format: raising 
 
 from __future__ import annotations
 
+from ledger.lawtime import DAY_MS
+
 INT_MAX = 2**63 - 1
 """Largest integer in headers and bodies; what every database column can hold."""
 INT_MIN = -(2**63)
@@ -69,7 +71,7 @@ the two stations above (180 bytes each at most): 465 bytes. A township with 40 s
 892,800 bytes of the 1,048,576 of a header, though all of their keys were abused at once. An honest station
 opens another log only when its machine is replaced or put back.
 """
-GRANT_MS_MAX = 7 * 86_400_000
+GRANT_MS_MAX = 7 * DAY_MS
 """How long a provisional grant may last: a week without the county."""
 
 SPENT_HISTORIES_MAX = 96

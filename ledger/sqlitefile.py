@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+import struct
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +25,10 @@ EVENTS_TABLE: Final = "stored_events"
 """Name of the event store's table."""
 
 _NEARLY_FULL_BYTES = 1 << 20
+_JOURNAL_HEADER = struct.Struct(">8sIIIII")
+"""Magic, records, nonce, pages of the database before, sector and page size. Source: SQLite file format 3."""
+_MODE_BYTES = (range(18, 20), range(24, 28), range(92, 100))
+"""What a change of the journal mode writes on page 1: the modes, the change counter, and who wrote."""
 _GUARDS = {
     "no_update": re.compile(
         r"""CREATE TRIGGER "(\w+)__no_update" BEFORE UPDATE ON "\1" """
@@ -72,6 +77,54 @@ def unwritable_copy(path: Path, stack: ExitStack) -> Path:
     return copy
 
 
+def has_rollback_journal(path: Path) -> bool:
+    """Tell whether a rollback journal lies beside a ledger file that would change it when it is opened.
+
+    A ledger has a write-ahead log; what such a journal holds is written over its pages without a word. The
+    one that a power cut leaves behind while a backup's copy gets its write-ahead log is none: it holds page 1
+    as it is but for the mode.
+    """
+    journal = path.with_name(path.name + "-journal")
+    try:
+        if not journal.is_file() or not journal.stat().st_size:
+            return False
+        with journal.open("rb") as opened:
+            header = opened.read(_JOURNAL_HEADER.size)
+            if header[:1] in (b"", b"\0"):
+                # Ended, and overwritten instead of deleted: SQLite takes no notice of it.
+                return False
+            if len(header) < _JOURNAL_HEADER.size:
+                return True
+            _, _, _, pages, sector_bytes, page_bytes = _JOURNAL_HEADER.unpack(header)
+            opened.seek(sector_bytes)
+            record = opened.read(2 * (page_bytes + 8))
+        with path.open("rb") as database:
+            page = database.read(page_bytes)
+        same_size = path.stat().st_size == pages * page_bytes
+    except OSError:
+        return True
+    held = record[4 : 4 + page_bytes]
+    whole = len(held) == len(page) == page_bytes >= 512 and len(record) < 2 * (page_bytes + 8)
+    return not (whole and same_size and record[:4] == b"\0\0\0\1" and _but_mode(held) == _but_mode(page))
+
+
+def _but_mode(page: bytes) -> bytes:
+    kept = bytearray(page)
+    for places in _MODE_BYTES:
+        kept[places.start : places.stop] = bytes(len(places))
+    return bytes(kept)
+
+
+def require_no_journal(path: Path) -> None:
+    """Refuse a ledger file beside which a rollback journal lies: see ``has_rollback_journal``.
+
+    Raises:
+        StoreError: ``store.journal``.
+    """
+    if has_rollback_journal(path):
+        raise StoreError("store.journal", file=path.name)
+
+
 def check_identity(connection: sqlite3.Connection, path: Path) -> int:
     """Return the schema version of a ledger file.
 
@@ -101,8 +154,7 @@ def is_foreign(kind: str, name: str, text: str) -> bool:
     """Return whether no program of ours makes a thing that is in a ledger file, and it can change writes.
 
     A trigger can swallow or alter what is confirmed, a view can stand for a table, a unique index refuse
-    rows.
-    Our own triggers only ever refuse. Other tables and plain indexes change nothing.
+    rows. Our own triggers only ever refuse. Other tables and plain indexes change nothing.
 
     Args:
         kind: ``table``, ``index``, ``trigger`` or ``view``.

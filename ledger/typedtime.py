@@ -6,11 +6,11 @@ Commands and audit read them alike: full-width characters, hyphens, slashes, dot
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time
 from typing import Final, NamedTuple
 
-LAW_TIME: Final = timezone(timedelta(hours=8))
-"""China Standard Time, in which the law's days begin and end."""
+from ledger.lawtime import LAW_TIME
+
 _DAY: Final = r"(\d{4})-?(\d{2})-?(\d{2})|(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
 _TIME: Final = r"(上午|下午)?(\d{1,2})(?::(\d{2})(?::(\d{2}))?|[点时](?:(\d{1,2})分?)?)"
 _DAY_ONLY: Final = re.compile(_DAY)

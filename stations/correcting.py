@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ledger.cases.shape import Step
+from ledger.contact import check_contact
 from ledger.facade import CasePage, people_now
-from ledger.identity import AGENT, PEOPLE, check_phone
+from ledger.facade.cases.people import check_length
+from ledger.identity import AGENT, PEOPLE
 from ledger.types import Facts, Value
 
 People = Mapping[str, Mapping[str, str]]
@@ -32,15 +34,16 @@ def corrected_people(named: People, typed: People) -> tuple[Facts, list[Value]]:
     when it is signed.
 
     Raises:
-        InputError: ``identity.phone``.
+        InputError: ``identity.phone``, ``identity.misplaced``, ``identity.too_long``.
     """
     personal: Facts = {}
     changed: list[Value] = []
     for role, texts in typed.items():
         held = named.get(role, {})
         differing = [name for name, text in texts.items() if held.get(name, "") != text]
-        if "phone" in differing and texts["phone"]:
-            check_phone(texts["phone"], whose=role)
+        check_contact({name: texts[name] for name in differing}, whose=role)
+        for name in differing:
+            check_length(name, texts[name], whose=role)
         if differing:
             now = {**held, **texts}
             personal[role] = {name: text for name, text in now.items() if text or name in held}

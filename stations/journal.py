@@ -1,4 +1,6 @@
-"""What the program did, one JSON line for each command that signs or fails: ids, codes, durations; no person.
+"""What the program did, one JSON line each: commands that sign or fail, and what goes wrong on the network.
+
+Ids, codes, durations; no person.
 
 A log that cannot be written never stops a case: the signed record is elsewhere.
 """
@@ -20,7 +22,7 @@ def write_event(folder: Path, event: str, *, at_ms: int, **fields: Field) -> Non
 
     Args:
         folder: the installation folder; nothing happens where it does not exist.
-        event: ``ran`` or ``refused``.
+        event: ``ran`` or ``refused`` for a command, ``network``.
         at_ms: when.
         fields: ids, codes, counts, durations; never personal data.
     """

@@ -30,6 +30,7 @@ from ledger.types import LogId, StationId
 from stations.config import StationConfig
 from stations.serving.bundleroute import add_bundle_route
 from stations.serving.ledgerthread import LedgerThread
+from stations.serving.memory import few_heaps
 from stations.serving.network import Network
 from stations.serving.weblog import quiet_loop
 from stations.serving.wire import (
@@ -188,7 +189,6 @@ class StationServer:
 
     async def _act(self, request: web.Request) -> web.Response:
         body = await request.read()
-
         return await self._answer(lambda ledger: encode_performed(submit_act(ledger, decode_signed(body))))
 
     async def _county(self, request: web.Request) -> web.Response:
@@ -217,7 +217,7 @@ class StationServer:
 
         return await self._answer(work)
 
-    async def _rebuild(self, request: web.Request) -> web.Response:
+    async def _rebuild(self, _: web.Request) -> web.Response:
         return await self._answer(lambda ledger: encode_value(CASES, ledger.rebuild()))
 
     async def _checkpoint(self, request: web.Request) -> web.Response:
@@ -232,7 +232,7 @@ class StationServer:
 
         return await self._answer(work)
 
-    async def _status(self, request: web.Request) -> web.Response:
+    async def _status(self, _: web.Request) -> web.Response:
         def work(ledger: Ledger) -> str:
             logs = [
                 {"log": log.log_id.hex(), "kind": log.kind, "station": log.station, "size": log.size}
@@ -241,9 +241,9 @@ class StationServer:
             ]
             return json.dumps({"pid": os.getpid(), "logs": logs})
 
-        return await self._answer(work)
+        return await self._looked(work)
 
-    async def _sync(self, request: web.Request) -> web.Response:
+    async def _sync(self, _: web.Request) -> web.Response:
         try:
             outcome = await self._network.sync_now()
         except BanjianError as error:
@@ -251,13 +251,18 @@ class StationServer:
         return web.Response(text=encode_outcome(outcome), content_type="application/json")
 
     async def _answer(self, work: Callable[[Ledger], str]) -> web.Response:
+        """Answer with what was written; the station above hears of it soon."""
+        answer = await self._looked(work)
+        if answer.status != REFUSED:
+            self._network.news()
+        return answer
+
+    async def _looked(self, work: Callable[[Ledger], str]) -> web.Response:
         try:
             text = await self._thread.run(lambda: self._thread.write(work))
-            answer = web.Response(text=text, content_type="application/json")
-            self._network.news()
-            return answer
         except BanjianError as error:
             return web.Response(text=encode_error(error), status=REFUSED, content_type="application/json")
+        return web.Response(text=text, content_type="application/json")
 
     def _open(self) -> Ledger:
         return Ledger.open(
@@ -353,6 +358,7 @@ def serve(
         await server.run(stop)
 
     gc.set_threshold(GARBAGE_AFTER)
+    few_heaps()
     sys.setswitchinterval(SWITCH_S)
     with suppress(KeyboardInterrupt):
         asyncio.run(main())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ledger.cases.shape import DAY_MS
 from ledger.facade.base.peers import BY_STICK
 from ledger.facade.peering.board import BoardLine
+from ledger.lawtime import DAY_MS
 
 LOOK_DAYS, BAD_DAYS = 1, 3
 BY_STICK_LOOK_DAYS, BY_STICK_BAD_DAYS = 10, 20

@@ -1,10 +1,10 @@
-"""What is said of a file that a person named and that cannot be read: that it is not there, or why else."""
+"""Files that a person named: read, or what is said of one that cannot be."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.errors import ConfigError
+from ledger.errors import ConfigError, StoreError
 
 
 def unreadable(path: str | Path, error: OSError | UnicodeDecodeError) -> ConfigError:
@@ -20,3 +20,15 @@ def unreadable(path: str | Path, error: OSError | UnicodeDecodeError) -> ConfigE
         return ConfigError("cli.file_none", path=str(path))
     is_other_text = isinstance(error, UnicodeDecodeError)
     return ConfigError("cli.file_encoding" if is_other_text else "cli.file", path=str(path))
+
+
+def read_named(path: Path) -> bytes:
+    """Return the bytes of a file without which a command cannot go on: a key, a checkpoint, an address.
+
+    Raises:
+        StoreError: ``home.unreadable`` with the system's own reason.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError("home.unreadable", path=str(path), detail=error.strerror or "") from error

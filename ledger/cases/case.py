@@ -1,6 +1,6 @@
 """A case: acts in, state out.
 
-``fold_case`` is a pure function of the set of acts; ``evolve`` is its fast path for an act that follows
+``fold_case`` is a pure function of the set of acts; ``evolve_all`` is its fast path for acts that follow
 everything already folded. ``check`` is the same fold asked before signing: what would stay without effect is
 refused there with the same code.
 """
@@ -14,38 +14,10 @@ from ledger.cases.conflict import fold_acts
 from ledger.cases.draft import Draft, new_draft
 from ledger.cases.judge import ADJUDICATE, take
 from ledger.cases.order import fold_order
-from ledger.cases.shape import (
-    Amendment,
-    CaseAct,
-    CaseFinding,
-    CaseState,
-    Conflict,
-    Reason,
-    Rules,
-    Step,
-    Token,
-)
+from ledger.cases.shape import CaseAct, CaseState, Step
 from ledger.errors import DataError, InputError, RuleError
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId, Facts
-
-__all__ = [
-    "Amendment",
-    "CaseAct",
-    "CaseFinding",
-    "CaseState",
-    "Conflict",
-    "Reason",
-    "Rules",
-    "Step",
-    "Token",
-    "check",
-    "evolve",
-    "evolve_all",
-    "facts_of",
-    "fold_case",
-    "follows",
-    "state_digest",
-]
 
 _STATE_CTX = b"banjian/case-state/1\n"
 
@@ -71,28 +43,10 @@ def follows(state: CaseState, act: CaseAct) -> bool:
     return act.parents == state.heads and not state.awaiting and act.action != ADJUDICATE
 
 
-def evolve(state: CaseState, act: CaseAct, rules: Rules) -> CaseState:
-    """Return the state after one more act; equal to folding everything again.
-
-    An act that does not follow all others makes the whole case be folded again from ``state.steps``.
-
-    Raises:
-        DataError: ``case.awaiting`` when acts wait for missing parents: they are not part of the state, so
-            the caller must fold all acts again.
-    """
-    if follows(state, act):
-        draft = Draft(state)
-        take(draft, act, rules)
-        return draft.freeze()
-    if state.awaiting:
-        raise DataError("case.awaiting", count=len(state.awaiting))
-    return fold_case([*(step.act for step in state.steps), act], rules)
-
-
 def evolve_all(state: CaseState, acts: Iterable[CaseAct], rules: Rules) -> CaseState | None:
-    """Return the state after several acts, one behind the other; None when one does not follow all before it.
+    """Return the state after more acts, one behind the other; None when one does not follow all before it.
 
-    Equal to evolving by one after the other, for less: a state is made once and not after each act.
+    Equal to folding everything again, for less. Where it answers None, only that tells the state.
     """
     if state.awaiting:
         return None

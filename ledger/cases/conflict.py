@@ -18,8 +18,9 @@ from typing import Final, NamedTuple
 from ledger.cases.draft import Draft, new_draft
 from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE, obstacle, record, standing, take
 from ledger.cases.order import ancestors, bit_indexes
-from ledger.cases.shape import CaseAct, CaseFinding, Conflict, Reason, Rules, Step
+from ledger.cases.shape import CaseAct, CaseFinding, Conflict, Reason, Step
 from ledger.rules.casetype import ActionSpec
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId
 
 _Views = dict[ActId, "Reason | None"]
@@ -38,7 +39,7 @@ class _Ruling(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """What one pass works on; ``draft`` and ``kept`` grow with it."""
+    """What all passes over the acts work with; each but the last adds one to ``rulings``."""
 
     ordered: Sequence[CaseAct]
     known: Sequence[int]
@@ -85,33 +86,41 @@ def commute(first: ActionSpec, second: ActionSpec) -> bool:
 def _pass(run: _Run, draft: Draft) -> _Ruling | None:
     """Fold once under the rulings known so far; returns the first new ruling, None when there is none."""
     kept = 0
-    actions = run.rules.case_type.actions
-    for index, act in enumerate(run.ordered):
-        spec = actions.get(act.action)
-        word = _word_on(run, act.act_id)
-        if spec is None or word == "none":
-            step = take(draft, act, run.rules)
-        elif word == "set_aside":
-            step = record(draft, act, Reason("case.set_aside"), conflict=True)
-        else:
-            rivals = _rivals(run, index, spec, kept, upheld=word == "upheld")
-            view = run.views.get(act.act_id)
-            if view is not None and (rivals or view.code == _KNOWINGLY):
-                step = record(draft, act, view)
-            elif rivals:
-                step = _contest(run, draft, index, rivals)
-            elif act.action == ADJUDICATE and act.act_id not in run.rulings:
-                ruling = _try_ruling(run, draft, index, spec)
-                if ruling is not None:
-                    return ruling
-                continue
-            else:
-                step = take(draft, act, run.rules)
-                if step.reason == "case.conflict_open":
-                    _mark_unknowing(run, draft, index)
-        if step.effective:
+    for index in range(len(run.ordered)):
+        found = _next(run, draft, index, kept)
+        if isinstance(found, _Ruling):
+            return found
+        if found.effective:
             kept |= 1 << index
     return None
+
+
+def _next(run: _Run, draft: Draft, index: int, kept: int) -> Step | _Ruling:
+    """Record the next act of the order, or return the new ruling that it is."""
+    act = run.ordered[index]
+    spec = run.rules.case_type.actions.get(act.action)
+    word = _word_on(run, act.act_id)
+    if spec is None:
+        return take(draft, act, run.rules)
+    if word == "set_aside":
+        return record(draft, act, Reason("case.set_aside"), conflict=True)
+    rivals = _rivals(run, index, spec, kept, upheld=word == "upheld")
+    view = run.views.get(act.act_id)
+    if view is not None and (rivals or view.code == _KNOWINGLY):
+        return record(draft, act, view)
+    if rivals:
+        return _contest(run, draft, index, rivals)
+    if act.action == ADJUDICATE and act.act_id not in run.rulings:
+        return _try_ruling(run, draft, index, spec)
+    return _stand(run, draft, index)
+
+
+def _stand(run: _Run, draft: Draft, index: int) -> Step:
+    """Judge an act that nothing contests; one that a conflict keeps from effect may not have known of it."""
+    step = take(draft, run.ordered[index], run.rules)
+    if step.reason == _KNOWINGLY:
+        _mark_unknowing(run, draft, index)
+    return step
 
 
 def _word_on(run: _Run, act_id: ActId) -> str:
@@ -189,8 +198,8 @@ def _mark_unknowing(run: _Run, draft: Draft, index: int) -> None:
         draft.findings = (*draft.findings, CaseFinding(_FINDING_CONFLICT, (step.act.act_id,)))
 
 
-def _try_ruling(run: _Run, draft: Draft, index: int, spec: ActionSpec) -> _Ruling | None:
-    """Return the ruling of an adjudication that stands; else record it without effect and return None."""
+def _try_ruling(run: _Run, draft: Draft, index: int, spec: ActionSpec) -> Step | _Ruling:
+    """Return the ruling of an adjudication that stands; else record it without effect."""
     act = run.ordered[index]
     reason = standing(spec, act, run.rules) or obstacle(draft, spec, act, run.rules)
     if reason is None:
@@ -198,8 +207,7 @@ def _try_ruling(run: _Run, draft: Draft, index: int, spec: ActionSpec) -> _Rulin
         reason = _ruling_obstacle(run, draft, index, uphold, set_aside)
         if reason is None:
             return _Ruling(act.act_id, run.known[index], uphold, set_aside)
-    record(draft, act, reason)
-    return None
+    return record(draft, act, reason)
 
 
 def _ruling_obstacle(

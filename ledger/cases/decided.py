@@ -12,7 +12,6 @@ from ledger.cases.case import facts_of
 from ledger.cases.shape import CaseState, Step
 from ledger.types import ActId, Facts, Value
 
-_RULING_FIELDS: Final = ("result", "ground", "reasons", "document_no")
 _NOT_TOLD: Final = frozenset(("salt",))
 
 
@@ -20,7 +19,7 @@ class Ruling(NamedTuple):
     """An act by which a case was decided one way or the other, as it holds with what was amended since.
 
     ``result`` is the result of a decision, ``ground`` the ground in law of a refusal or revocation; "" where
-    the act has none.
+    the act has none. A refusal names where a review may be asked for, within how many days, and the court.
     """
 
     act_id: ActId
@@ -29,6 +28,9 @@ class Ruling(NamedTuple):
     ground: str
     reasons: tuple[str, ...]
     document_no: str
+    review_organ: str = ""
+    review_days: int | None = None
+    court: str = ""
 
     def says_only(self, result: str) -> bool:
         """Tell whether it says no more than a result that is told already."""
@@ -98,6 +100,9 @@ def ruling_object(ruling: Ruling) -> dict[str, object]:
         "ground": ruling.ground,
         "reasons": list(ruling.reasons),
         "document_no": ruling.document_no,
+        "review_organ": ruling.review_organ,
+        "review_days": ruling.review_days,
+        "court": ruling.court,
     }
 
 
@@ -132,14 +137,16 @@ def plain_value(value: Value) -> object:
 
 
 def _ruling(step: Step, facts: Facts) -> Ruling:
-    result, ground, _, document_no = (facts.get(name) for name in _RULING_FIELDS)
     return Ruling(
         act_id=step.act.act_id,
         action=step.action,
-        result=_text(result),
-        ground=_text(ground),
+        result=_text(facts.get("result")),
+        ground=_text(facts.get("ground")),
         reasons=_texts(facts.get("reasons")),
-        document_no=_text(document_no),
+        document_no=_text(facts.get("document_no")),
+        review_organ=_text(facts.get("review_organ")),
+        review_days=days if isinstance(days := facts.get("review_days"), int) else None,
+        court=_text(facts.get("court")),
     )
 
 

@@ -11,17 +11,9 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Final
 
-from ledger.cases.shape import (
-    Amendment,
-    CaseAct,
-    CaseFinding,
-    CaseState,
-    Conflict,
-    Rules,
-    Step,
-    Token,
-)
+from ledger.cases.shape import Amendment, CaseAct, CaseFinding, CaseState, Conflict, Step, Token
 from ledger.errors import Param
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, StationId
 
 _NAMES: Final = tuple(field.name for field in fields(CaseState))
@@ -55,6 +47,8 @@ class Draft:
     correction_count: int
     not_at_organ: frozenset[str]
     not_at_decider: frozenset[str]
+    lying: frozenset[tuple[StationId, str]]
+    on_the_way: frozenset[str]
     deficit: frozenset[str]
     deficit_due: str
     supplied: frozenset[str]

@@ -12,9 +12,10 @@ from typing import Final
 
 from ledger.cases.draft import Draft
 from ledger.cases.guards import WAIVED, texts, token_hash
-from ledger.cases.shape import Amendment, CaseAct, Rules, Token, local_day
-from ledger.cases.supplies import arrived, at_hand, brought
+from ledger.cases.shape import ENDING, Amendment, CaseAct, Token, local_day
+from ledger.cases.supplies import asked_for, at_hand, handed_in, taken_over
 from ledger.cases.toldday import supply_until
+from ledger.rules.catalogue import Rules
 from ledger.types import StationId, Value
 
 Effect = Callable[[Draft, CaseAct, Rules, int], tuple[str, ...]]
@@ -24,7 +25,6 @@ NO_NUMBER: Final = "—"
 _EPOCH = date(1970, 1, 1)
 _DAYS_MAX = (date.max - _EPOCH).days
 _LOOKED_AT: Final = frozenset(("organ_receipt", "full_supply"))
-_OVER: Final = frozenset(("withdraw", "lapse", "refuse_acceptance", "advise_and_return"))
 
 
 def _open(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
@@ -50,12 +50,12 @@ def _advice(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, 
 
 def _receipt(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     """The organ has the papers: at its own receiving point, or when one of its stations takes them over."""
-    if draft.result or draft.done & _OVER:
+    if draft.result or draft.done & ENDING:
         # papers that travel after the case is settled start no clock
         return ()
     item, level = rules.item, act.station_level
     deciding = level == item.decide_level
-    events = arrived(draft, level, item, came=brought(draft))
+    events = taken_over(draft, act.station, level, item)
     if not draft.organ_received and (deciding or item.receipt_capacity.get(level) == "receiving_point"):
         draft.organ_received = True
         events = ("organ_receipt", *events)
@@ -71,7 +71,7 @@ def _correction(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[s
     if repeated:
         # a material already handed in may not be asked again (行政许可法 Art. 35; 优化营商环境条例 Art. 37)
         draft.note("case.finding.asked_again", (act.act_id,), {"materials": tuple(sorted(repeated))})
-    draft.correction = missing
+    asked_for(draft, missing)
     draft.correction_due = supply_until(act.facts, local_day(act.occurred_at_ms))
     draft.correction_count += 1
     return ()
@@ -84,7 +84,7 @@ def _supply(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, 
     events: tuple[str, ...] = ()
     if supplied & draft.correction and _after(at_ms, draft.correction_due):
         events = (*events, "late_supply")
-    events = (*events, *arrived(draft, act.station_level, rules.item, came=supplied))
+    events = (*events, *handed_in(draft, act.station, act.station_level, rules.item, came=supplied))
     if supplied & draft.deficit:
         if _after(at_ms, draft.deficit_due) and "late_supply" not in events:
             events = (*events, "late_supply")
@@ -105,13 +105,13 @@ def _proof_commitment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> t
     promised = texts(act.facts.get("commitments"))
     draft.proof_commitments |= promised
     draft.correction -= promised | texts(act.facts.get(WAIVED))
-    return at_hand(draft, act.station_level, rules.item)
+    return at_hand(draft, act.station, act.station_level, rules.item)
 
 
 def _approval_commitment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     draft.approval_commitment = True
     draft.correction = frozenset()
-    return at_hand(draft, act.station_level, rules.item)
+    return at_hand(draft, act.station, act.station_level, rules.item)
 
 
 def _suspension(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
@@ -134,8 +134,7 @@ def _refusal_of_acceptance(draft: Draft, act: CaseAct, rules: Rules, at_ms: int)
 
 
 def _decision(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
-    draft.result = _text(act.facts.get("result"))
-    draft.result_by_organ = True
+    _organ_result(draft, act, rules, at_ms)
     needed = [step for step in rules.item.steps if step in STEP_ACTIONS]
     missing = [step for step in needed if STEP_ACTIONS[step] not in draft.done]
     if missing and draft.result == "grant" and not draft.approval_commitment:
@@ -144,7 +143,7 @@ def _decision(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str
 
 
 def _organ_result(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
-    """The deciding organ decided in its own system; its result is recorded here with evidence."""
+    """What the deciding organ decided: here, or in its own system and recorded with evidence."""
     draft.result = _text(act.facts.get("result"))
     draft.result_by_organ = True
     return ()

@@ -12,9 +12,11 @@ from hashlib import sha256
 from typing import Final
 
 from ledger.cases.draft import Draft
-from ledger.cases.shape import DAY_MS, LOCAL_OFFSET_MS, CaseAct, Reason, Rules, local_day
+from ledger.cases.shape import CaseAct, CaseState, Reason, local_day
 from ledger.cases.toldday import day_number, entered_on
 from ledger.days.year import LAST_YEAR
+from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
+from ledger.rules.catalogue import Rules
 from ledger.rules.factspec import value_fits
 from ledger.types import Facts, Value
 
@@ -52,7 +54,7 @@ def texts(value: Value) -> frozenset[str]:
 
 def _no_open_correction(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     # a promise may stand in for what is still missing; whether it may is the matter of commitments_allowed,
-    # and whether the list is waived with reason that of calendars, so of signing (ledger.deemed)
+    # and whether the list is waived with reason that of calendars, so of signing (ledger.clocks.deemed)
     left = draft.correction - texts(act.facts.get("commitments")) - texts(act.facts.get(WAIVED))
     return Reason("case.correction_open", {"missing": _listed(left)}) if left else None
 
@@ -112,7 +114,7 @@ def same_day_until_ms(opened_at_ms: int, opening: Facts) -> int:
         opening: facts of the receipt; one that was entered late is voided on the day of typing as well.
     """
     last = max(local_day(opened_at_ms), entered_on(opening) or 0)
-    return (last + 1) * DAY_MS - LOCAL_OFFSET_MS
+    return (last + 1) * DAY_MS - LAW_OFFSET_MS
 
 
 def _on_the_spot(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
@@ -151,7 +153,7 @@ def _public_grant(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
 
 
 def _has_deadline(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
-    due = _open_due(draft)
+    due = open_due(draft)
     if not due:
         return Reason("case.nothing_missing")
     if local_day(act.occurred_at_ms) <= day_number(due):
@@ -319,10 +321,11 @@ def _listed(values: frozenset[str] | set[str]) -> tuple[str, ...]:
     return tuple(sorted(values))
 
 
-def _open_due(draft: Draft) -> str:
-    if draft.correction:
-        return draft.correction_due
-    return draft.deficit_due if draft.deficit else ""
+def open_due(case: Draft | CaseState) -> str:
+    """Return the last day told for the papers that are still missing, "" for none."""
+    if case.correction:
+        return case.correction_due
+    return case.deficit_due if case.deficit else ""
 
 
 _OUTSIDE_ROLES: Final = frozenset(("kiosk", "agent"))

@@ -13,14 +13,18 @@ from typing import Final
 from ledger.cases.draft import Draft
 from ledger.cases.effects import EFFECTS
 from ledger.cases.guards import FACT_GUARDS, FINDINGS, SAME_DAY, STATE_GUARDS
-from ledger.cases.shape import NO_PARAMS, CaseAct, CaseState, Reason, Rules, Step, Token, local_day
+from ledger.cases.shape import NO_PARAMS, CaseAct, CaseState, Reason, Step, Token, local_day
+from ledger.cases.supplies import put_down, set_out
 from ledger.cases.toldday import entered_on
+from ledger.registry.station import stands_above
 from ledger.rules.casetype import SAME, ActionSpec
+from ledger.rules.catalogue import Rules
 from ledger.rules.factspec import first_problem
 from ledger.types import StationId
 
 COUNTERSIGN: Final = "countersign"
 DECLINE: Final = "decline"
+ERASE: Final = "erase"
 ADJUDICATE: Final = "adjudicate"
 VOID: Final = "void"
 MERGE: Final = "merge"
@@ -28,7 +32,7 @@ TAKEN_BACK: Final = "case.taken_back"
 DECLINED: Final = "case.declined"
 SETTLED_WAITING: Final = frozenset((TAKEN_BACK, DECLINED))
 """Reasons of acts that waited until somebody said that they are not to count: no fault of anybody's."""
-_LEVEL_RANK: Final = {"county": 3, "township": 2, "village": 1, "kiosk": 0, "agent": 0}
+_ABOUT_WAITING: Final = frozenset((COUNTERSIGN, DECLINE))
 _SENIOR_ROLES: Final = frozenset(("head", "supervisor"))
 
 
@@ -40,10 +44,10 @@ def take(draft: Draft, act: CaseAct, rules: Rules) -> Step:
     reason = standing(spec, act, rules) or obstacle(draft, spec, act, rules)
     if reason is not None:
         return record(draft, act, reason)
-    if act.action == COUNTERSIGN:
-        return _countersign(draft, spec, act, rules)
-    if act.action == DECLINE:
-        return _decline(draft, spec, act, rules)
+    target = pending_target(draft, act) if spec.code in _ABOUT_WAITING else None
+    if target is not None:
+        settle = _countersign if spec.code == COUNTERSIGN else _decline
+        return settle(draft, target, spec, act, rules)
     if spec.second:
         draft.pending = (*draft.pending, act.act_id)
         return record(draft, act, Reason("case.awaiting_second", {"role": spec.second}))
@@ -86,7 +90,7 @@ def obstacle(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> Reas
                 reason = guard(draft, act, rules)
                 if reason is not None:
                     break
-    if reason is None and spec.code in (COUNTERSIGN, DECLINE):
+    if reason is None and spec.code in _ABOUT_WAITING:
         reason = _second_obstacle(draft, spec, act, rules)
     if reason is not None and reason.code in FINDINGS:
         draft.note(FINDINGS[reason.code], (act.act_id,), reason.params)
@@ -205,10 +209,12 @@ def _custody_obstacle(draft: Draft, spec: ActionSpec, act: CaseAct) -> Reason | 
 def _move_custody(draft: Draft, custody: str, act: CaseAct) -> None:
     if custody == "offer":
         draft.offered_to = StationId(str(act.facts.get("to", "")))
+        set_out(draft, act.station)
         return
     if custody == "take":
         draft.custodian = act.station
     draft.offered_to = StationId("")
+    put_down(draft, draft.custodian)
 
 
 def _is_pending(draft: Draft, action: str) -> bool:
@@ -280,14 +286,14 @@ def _no_second_role(target: Step, act: CaseAct, rules: Rules) -> Reason | None:
     role = rules.case_type.actions[action].second
     if role in act.roles or act.roles & _SENIOR_ROLES:
         return None
-    return Reason("case.role", {"action": action, "roles": (role, *sorted(_SENIOR_ROLES))})
+    return Reason("case.role", {"action": action, "roles": (role, *sorted(_SENIOR_ROLES - {role}))})
 
 
 def _elsewhere(target: Step, act: CaseAct) -> Reason | None:
     first = target.act
     if first.station == act.station:
         return None
-    if _LEVEL_RANK.get(act.station_level, 0) > _LEVEL_RANK.get(first.station_level, 0):
+    if stands_above(act.station_level, first.station_level):
         return None
     return Reason("case.second_elsewhere", {"station": first.station})
 
@@ -299,11 +305,8 @@ def _second_obstacle(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules)
     return (decline_reason if spec.code == DECLINE else second_reason)(target, act, rules)
 
 
-def _countersign(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> Step:
+def _countersign(draft: Draft, target: Step, spec: ActionSpec, act: CaseAct, rules: Rules) -> Step:
     """The second person signs: the waiting act is judged again, now, and takes effect now."""
-    target = pending_target(draft, act)
-    if target is None:
-        return record(draft, act, Reason("case.nothing_pending"))
     first = target.act
     wanted = rules.case_type.actions[first.action]
     reason = first_obstacle(draft, target, act, rules)
@@ -325,11 +328,8 @@ def _countersign(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> 
     return record(draft, act, None)
 
 
-def _decline(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> Step:
+def _decline(draft: Draft, target: Step, spec: ActionSpec, act: CaseAct, rules: Rules) -> Step:
     """The waiting act is taken back or refused: it waits no longer and counts for nothing."""
-    target = pending_target(draft, act)
-    if target is None:
-        return record(draft, act, Reason("case.nothing_pending"))
     first = target.act
     draft.pending = tuple(act_id for act_id in draft.pending if act_id != first.act_id)
     code = TAKEN_BACK if is_own(first, act) else DECLINED

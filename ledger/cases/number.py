@@ -26,9 +26,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from ledger.cases.shape import DAY_MS, local_day
+from ledger.cases.shape import local_day
+from ledger.days.year import EPOCH_ORDINAL
 from ledger.errors import InputError
 from ledger.hashing import digest
+from ledger.lawtime import DAY_MS
 from ledger.types import CaseId, LogId, StationId
 
 ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -54,7 +56,6 @@ _WIDE: Final = {code + 0xFEE0: code for code in range(0x21, 0x7F)} | {
     0x2013: 0x2D,
 }
 _WIDE_DASHES: Final = {0x2014: 0x2D, 0x2212: 0x2D, 0xFF0D: 0x2D}
-_EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _CHECK_ALPHABET: Final = ALPHABET + "IOSVZ"
 
 
@@ -212,7 +213,7 @@ def date_part(now_ms: int, *, known_ms: int) -> date | None:
     """
     if now_ms < known_ms - DAY_MS or (known_ms and now_ms > known_ms + AHEAD_DAYS_MAX * DAY_MS):
         return None
-    return date.fromordinal(local_day(now_ms) + _EPOCH_ORDINAL)
+    return date.fromordinal(local_day(now_ms) + EPOCH_ORDINAL)
 
 
 def log_tag(log_id: LogId) -> str:

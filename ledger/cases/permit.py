@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from ledger.cases.draft import Draft
 from ledger.cases.judge import (
+    ADJUDICATE,
     COUNTERSIGN,
     DECLINE,
     decline_reason,
@@ -21,9 +22,10 @@ from ledger.cases.judge import (
     second_reason,
     state_obstacle,
 )
-from ledger.cases.shape import CaseAct, CaseState, Reason, Rules
+from ledger.cases.shape import CaseAct, CaseState, Reason
 from ledger.errors import Param
 from ledger.rules.casetype import ActionSpec
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, KeyId, StationId
 
 
@@ -73,7 +75,7 @@ def _permission(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> P
         reason = _no_countersign(draft, act, rules)
     if reason is None and spec.code == DECLINE:
         reason = _no_decline(draft, act, rules)
-    if reason is None and spec.code == "adjudicate" and not any(known.is_open for known in draft.conflicts):
+    if reason is None and spec.code == ADJUDICATE and not any(known.is_open for known in draft.conflicts):
         reason = Reason("case.no_conflict")
     if reason is None:
         reason = nothing_to_join(spec, act)

@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Final
 
 from ledger.cases.case import facts_of
 from ledger.cases.guards import DUE_AHEAD, texts
 from ledger.cases.judge import nothing_to_join
-from ledger.cases.shape import CaseAct, CaseState, Reason, Rules, local_day
-from ledger.cases.toldday import EPOCH_ORDINAL, day_number
-from ledger.days.year import FIRST_YEAR, LAST_YEAR
+from ledger.cases.shape import CaseAct, CaseState, Reason, local_day
+from ledger.cases.toldday import day_number
+from ledger.days.year import EPOCH_ORDINAL, FIRST_YEAR, LAST_YEAR
 from ledger.identity import is_seen
 from ledger.oneline import code_point, hidden_character
 from ledger.registry.registry import Registry
 from ledger.registry.standin import stood_in_for
 from ledger.rules.casetype import ActionSpec
+from ledger.rules.catalogue import Rules
 from ledger.rules.factspec import TEXT_CHARS_MAX, FactSpec, is_date
 from ledger.types import Facts, StationId, Value
 
@@ -78,7 +80,7 @@ def senseless(
         or _materials(act, rules)
         or _people_and_places(spec, act, registry)
         or nothing_to_join(spec, act)
-        or _unsaid(spec, act, state, rules, personal)
+        or _unsaid(spec, act, rules, personal)
         or _contradiction(spec, act, state, rules)
     )
 
@@ -105,6 +107,10 @@ def _leaves(
             yield prefix + name, fact, value
 
 
+LEAST: Final = MappingProxyType({"expected_days": 1})
+"""The least value of a number, by the dotted path of its field; 0 for any other."""
+
+
 def _value(spec: ActionSpec, name: str, fact: FactSpec, value: Value, act: CaseAct) -> Reason | None:
     said = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     params = {"action": spec.code, "field": name}
@@ -123,7 +129,7 @@ def _value(spec: ActionSpec, name: str, fact: FactSpec, value: Value, act: CaseA
         return _day(spec, name, value, act)
     if name == "evidence" and isinstance(value, bytes) and len(value) != sha256().digest_size:
         return Reason("case.facts_value", params)
-    if name == "expected_days" and value == 0:
+    if isinstance(value, int) and value < LEAST.get(name, 0):
         return Reason("case.facts_value", params)
     if name == "review_days" and isinstance(value, int) and value < REVIEW_DAYS_MIN:
         return Reason("case.review_days", {"days": value, "least": REVIEW_DAYS_MIN})
@@ -187,9 +193,7 @@ def _people_and_places(spec: ActionSpec, act: CaseAct, registry: Registry) -> Re
     return None
 
 
-def _unsaid(
-    spec: ActionSpec, act: CaseAct, state: CaseState | None, rules: Rules, personal: Facts | None
-) -> Reason | None:
+def _unsaid(spec: ActionSpec, act: CaseAct, rules: Rules, personal: Facts | None) -> Reason | None:
     facts = act.facts
     if not spec.opens and "token_hash" in facts:
         # one rating for one visit: only what opens a case, or ends it on the spot, hands out a token

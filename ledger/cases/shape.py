@@ -1,6 +1,6 @@
 """The values of a case: the acts that go into the fold and the state that comes out of it.
 
-Everything here is frozen. ``ledger.cases.case`` hands these names on; other modules import them from there.
+Everything here is frozen.
 """
 
 from __future__ import annotations
@@ -11,32 +11,17 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ledger.errors import Param
-from ledger.rules.catalogue import Rules
+from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
 from ledger.types import ActId, CaseId, Facts, KeyId, StationId
 
-__all__ = [
-    "Amendment",
-    "CaseAct",
-    "CaseFinding",
-    "CaseState",
-    "Conflict",
-    "Reason",
-    "Rules",
-    "Step",
-    "Token",
-    "Under",
-    "local_day",
-]
-
-DAY_MS: Final = 86_400_000
-LOCAL_OFFSET_MS: Final = 8 * 3_600_000
-"""China Standard Time, fixed: the law's day begins at 16:00 UTC of the day before."""
+ENDING: Final = frozenset(("withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"))
+"""Actions that end a case: clocks that run end with them, and papers that travel afterwards start none."""
 NO_PARAMS: Final[Mapping[str, Param]] = MappingProxyType({})
 
 
 def local_day(at_ms: int) -> int:
     """Return the number of the local day (UTC+8) since 1970-01-01 for a time in milliseconds."""
-    return (at_ms + LOCAL_OFFSET_MS) // DAY_MS
+    return (at_ms + LAW_OFFSET_MS) // DAY_MS
 
 
 class Reason(NamedTuple):
@@ -88,7 +73,7 @@ class Step(NamedTuple):
 
     ``reason`` is "" when the act took effect; ``effect_at_ms`` is then the act's own time, or that of the
     countersignature in ``by_countersign``. ``events`` are derived events for clocks: ``organ_receipt``,
-    ``deciding_receipt``, ``full_supply``, ``deciding_supply``, ``agent_supply``,
+    ``deciding_receipt``, ``full_supply``, ``deciding_supply``, ``agent_supply``, ``papers_to_forward``,
     ``correction_cleared``, ``deficit_cleared``, ``late_supply``.
     """
 
@@ -158,7 +143,8 @@ class CaseState:
 
     ``steps`` holds every act in the one order; ``heads`` are the acts without successors, sorted: the parents
     of the next act. ``pending`` are acts that wait for a second person. ``not_at_organ`` and
-    ``not_at_decider`` are materials of the correction list that were handed in and have not come there yet.
+    ``not_at_decider`` are materials of the correction list that were handed in and have not come there yet:
+    ``lying`` says at which stations (station, material), ``on_the_way`` what travels with a case on offer.
     """
 
     case_id: CaseId
@@ -185,6 +171,8 @@ class CaseState:
     correction_count: int = 0
     not_at_organ: frozenset[str] = frozenset()
     not_at_decider: frozenset[str] = frozenset()
+    lying: frozenset[tuple[StationId, str]] = frozenset()
+    on_the_way: frozenset[str] = frozenset()
     deficit: frozenset[str] = frozenset()
     deficit_due: str = ""
     supplied: frozenset[str] = frozenset()

@@ -13,11 +13,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from ledger.days.year import LAST_YEAR
+from ledger.days.year import EPOCH_ORDINAL, LAST_YEAR
 from ledger.rules.factspec import is_date
 from ledger.types import Facts
 
-EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 NIGHT_EDGE_MS: Final = 4 * 3_600_000
 """How long after an act the day before may still be claimed for it: work begun late ends after midnight."""
 LAST_DAY: Final = date(LAST_YEAR, 12, 31).toordinal() - EPOCH_ORDINAL

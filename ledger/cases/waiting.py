@@ -11,7 +11,8 @@ from typing import Final
 from ledger.cases.draft import Draft
 from ledger.cases.guards import SAME_DAY, same_day_until_ms
 from ledger.cases.judge import DECLINE, first_obstacle
-from ledger.cases.shape import CaseAct, CaseState, Reason, Rules
+from ledger.cases.shape import CaseAct, CaseState, Reason
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId
 
 NO_END_MS: Final = 253_402_300_799_999

@@ -18,6 +18,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from ledger.cases.guards import PERMIT
 from ledger.cases.shape import CaseState
 from ledger.clocks.events import clock_events, heard_of
 from ledger.clocks.findings import Context, find, read_context
@@ -39,7 +40,6 @@ from ledger.rules.catalogue import Rules
 from ledger.rules.item import Item
 from ledger.types import Bilingual
 
-_PERMIT = "许可"
 _HANDLING = frozenset({"item.legal_days", "item.promised_days"})
 
 
@@ -145,14 +145,6 @@ class PressingChange(NamedTuple):
     clock: str
 
 
-def pressing_change(state: CaseState, rules: Rules, calendars: CalendarSet) -> PressingChange | None:
-    """Return the next changes of the light and the clock that turns red first; None when none is open.
-
-    The light at any later time follows by two comparisons while neither the case nor a calendar changes.
-    """
-    return standing(state, rules, calendars).pressing
-
-
 class Standing(NamedTuple):
     """What lists and figures need of the clocks of a case.
 
@@ -166,7 +158,10 @@ class Standing(NamedTuple):
 
 
 def standing(state: CaseState, rules: Rules, calendars: CalendarSet) -> Standing:
-    """Return what presses and what was late; neither depends on the time."""
+    """Return what presses and what was late; neither depends on the time.
+
+    The light at any later time follows by two comparisons while neither the case nor a calendar changes.
+    """
     changes: list[tuple[tuple[int, int], str]] = []
     late: list[str] = []
     for run, _ in _runs(_events(state, rules), rules, calendars, None):
@@ -181,10 +176,17 @@ def standing(state: CaseState, rules: Rules, calendars: CalendarSet) -> Standing
     return Standing(PressingChange(min(change[0] for change, _ in changes), red, clock), frozenset(late))
 
 
+def overrun_clocks(state: CaseState, rules: Rules, calendars: CalendarSet, now_ms: int) -> frozenset[str]:
+    """Return the clocks whose last day is over as of a time, whether they ended since or run still."""
+    today = local_date(now_ms)
+    runs = _runs(_events(state, rules), rules, calendars, today)
+    return frozenset(run.spec.code for run, _ in runs if run.over(today) or run.over_before)
+
+
 def unmoved(before: CaseState, after: CaseState, rules: Rules) -> bool:
     """Return whether one more act surely left every clock as it was; False where that needs a closer look.
 
-    True spares ``pressing_change``: half the acts of a case are of no interest to any clock.
+    True spares ``standing``: half the acts of a case are of no interest to any clock.
     """
     count = len(before.steps)
     if len(after.steps) != count + 1 or after.voided != before.voided:
@@ -251,7 +253,9 @@ def _clocks_of(rules: Rules) -> tuple[tuple[ClockSpec, Limit, bool], ...]:
     item = rules.item
     found = []
     for published in _acceptance_first(rules.case_type.clocks):
-        spec = published if item.legal_basis == _PERMIT else _beyond_permits(published, item)
+        spec = published if is_amount(published.extend_amount) else replace(published, extend_amount=0)
+        if item.legal_basis != PERMIT:
+            spec = _beyond_permits(spec, item)
         limit = _limit(spec, item)
         if limit is not None and (spec.applies_to is None or item.legal_basis in spec.applies_to):
             found.append((spec, limit, spec.expiry == "deemed_accepted" and _may_deem(spec, item)))
@@ -280,7 +284,7 @@ def _acceptance_first(clocks: Mapping[str, ClockSpec]) -> list[ClockSpec]:
 
 def _may_deem(spec: ClockSpec, item: Item) -> bool:
     # Art. 32 speaks of permits; anything else needs a local rule that says so.
-    return item.legal_basis == _PERMIT or bool(spec.local_rule or item.local_rule)
+    return item.legal_basis == PERMIT or bool(spec.local_rule or item.local_rule)
 
 
 def _beyond_permits(spec: ClockSpec, item: Item) -> ClockSpec:
@@ -296,7 +300,7 @@ def _beyond_permits(spec: ClockSpec, item: Item) -> ClockSpec:
 def _limit(spec: ClockSpec, item: Item) -> Limit | None:
     """Return the limit of a clock for an item; None when the item has none.
 
-    Where the starting act says how long, the amount is still -1 here.
+    Where the starting act says how long, the amount is still ``SAID_BY_ACT`` here.
     """
     unit, yellow = spec.unit, spec.yellow
     amount: object = spec.amount
@@ -310,7 +314,7 @@ def _limit(spec: ClockSpec, item: Item) -> Limit | None:
     if amount != SAID_BY_ACT and not is_amount(amount):
         return None
     days: Unit = "calendar_days" if unit == "calendar_days" else "working_days"
-    return Limit(amount=amount, unit=days, yellow=yellow)
+    return Limit(amount=amount, unit=days, yellow=yellow if is_amount(yellow) else None)
 
 
 def _with_deemed(events: Sequence[ClockEvent], start: ClockEvent) -> list[ClockEvent]:

@@ -1,8 +1,8 @@
 """From the steps of a case to the events that its clocks listen to.
 
 Besides each action's own name and the events that the fold derives (``organ_receipt``, ``deciding_receipt``,
-``full_supply``, ``deciding_supply``, ``agent_supply``, ``correction_cleared``, ``deficit_cleared``,
-``late_supply``, ``commitment_decision``) there are:
+``full_supply``, ``deciding_supply``, ``agent_supply``, ``papers_to_forward``, ``correction_cleared``,
+``deficit_cleared``, ``late_supply``, ``commitment_decision``) there are:
 
 ``forwarding_receipt``    received, or taken over before the organ had it or with papers supplied that the
                           organ has not got, at a station that neither accepts nor decides and so must forward
@@ -25,19 +25,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ledger.cases.shape import CaseAct, Step
-from ledger.cases.supplies import of_organ
+from ledger.cases.shape import ENDING, CaseAct, Step
 from ledger.clocks.run import ClockEvent
 from ledger.days.calendar import local_date
 from ledger.rules.catalogue import Item
-from ledger.types import ActId, StationId
+from ledger.types import ActId
 
 ACCEPTING = frozenset({"accept", "accept_with_deficit", "accept_on_commitment"})
 RETURNING = frozenset({"decline_hand_over", "recall_hand_over"})
 _SECOND_LIST = "case.second_correction"
 _SECOND_CORRECTION = frozenset({"second_correction"})
 _OFFER_RETURNED = frozenset({"offer_returned"})
-ENDING = frozenset({"withdraw", "lapse", "refuse_acceptance", "advise_and_return", "revoke"})
 _RECEIPT = ("forwarding_receipt",)
 _OFFER = ("forwarding_offer",)
 _NEW_OFFER = ("forwarding_offer", "new_offer")
@@ -94,12 +92,10 @@ def _counts_at_once(step: Step) -> bool:
 class _Course:
     """What a case has been through, as far as the names of further events depend on it."""
 
-    __slots__ = ("_carried", "_corrected", "_item", "_lying", "_offered", "_organ", "_settled", "_travelled")
+    __slots__ = ("_corrected", "_item", "_offered", "_organ", "_settled", "_travelled")
 
     def __init__(self, item: Item) -> None:
         self._item = item
-        self._lying: set[StationId] = set()
-        self._carried = False
         self._corrected = self._organ = self._settled = self._offered = self._travelled = False
 
     def names(self, step: Step) -> frozenset[str]:
@@ -114,40 +110,16 @@ class _Course:
             if action == "hand_over":
                 more = _OFFER if self._travelled else _NEW_OFFER
                 self._travelled = True
-            elif not self._organ or self._brought(step):
+            elif not self._organ or "papers_to_forward" in step.events:
                 more = _RECEIPT
         elif action == "take_over":
             self._travelled = False
-        self._follow_supply(step)
         self._corrected = self._corrected or action == "request_correction"
         self._organ = self._organ or "organ_receipt" in step.events
         self._settled = self._settled or action in _SETTLING
         if action == "hand_over":
             self._offered = bool(more)
         return _own_names(action, step.events, more)
-
-    def _brought(self, step: Step) -> bool:
-        """Tell whether an agent takes over what was supplied and the organ has not got."""
-        act = step.act
-        if "full_supply" in step.events or of_organ(act.station_level, self._item):
-            return False
-        return self._carried or act.station in self._lying
-
-    def _follow_supply(self, step: Step) -> None:
-        """Remember with which agents papers of the correction list lie, and which travel with the case."""
-        act = step.act
-        if "full_supply" in step.events or act.action in ACCEPTING:
-            self._lying.clear()
-            self._carried = False
-        elif "agent_supply" in step.events:
-            self._lying.add(act.station)
-        elif act.action == "hand_over" and act.station in self._lying:
-            self._lying.discard(act.station)
-            self._carried = True
-        elif act.action == "take_over" and self._carried:
-            self._carried = False
-            if not of_organ(act.station_level, self._item):
-                self._lying.add(act.station)
 
 
 @lru_cache(maxsize=1024)

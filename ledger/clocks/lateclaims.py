@@ -14,12 +14,12 @@ from datetime import date
 from typing import Final
 
 from ledger.cases.shape import CaseAct, CaseFinding, CaseState, Step, local_day
-from ledger.cases.toldday import EPOCH_ORDINAL, LAST_DAY, NIGHT_EDGE_MS, entered_on
+from ledger.cases.toldday import LAST_DAY, NIGHT_EDGE_MS, entered_on
 from ledger.clocks.clocks import heard_names, read_clocks
 from ledger.clocks.events import clock_events
 from ledger.clocks.findings import OVERDUE_FLAGS
 from ledger.days.calendar import CalendarSet, local_date
-from ledger.days.year import day_start_ms
+from ledger.days.year import EPOCH_ORDINAL, day_start_ms
 from ledger.rules.catalogue import Rules
 from ledger.types import ActId
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.cases.toldday import EPOCH_ORDINAL, entered_on, supply_until
+from ledger.cases.toldday import entered_on, supply_until
 from ledger.clocks.run import ClockEvent, Pause, Run, count_days
 from ledger.days.calendar import CalendarSet
+from ledger.days.year import EPOCH_ORDINAL
 from ledger.types import ActId
 
 _RESTARTED = (
@@ -79,7 +80,10 @@ def calendar_lines(names: str, *, provisional: bool) -> list[Line]:
 def _started(run: Run, deemed: bool) -> list[Line]:
     start = run.start
     code = "clock.line.started"
-    if deemed and "effective_acceptance" in run.spec.start:
+    if run.limit.amount == 0:
+        # No day is counted where the first one is the last.
+        code = "clock.line.same_day_again" if run.restarted else "clock.line.same_day"
+    elif deemed and "effective_acceptance" in run.spec.start:
         code = "clock.line.started_deemed"
     elif run.restarted:
         known = (line for name, line in _RESTARTED if name in start.names)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Final
 
+from ledger.cases.guards import open_due
 from ledger.cases.shape import CaseAct, CaseFinding, CaseState, Reason, Step
 from ledger.clocks.clocks import disputable_clocks, read_clocks
 from ledger.clocks.deemed import (
@@ -61,7 +62,7 @@ def lapse_refusal(
     """Return why a case may not be treated as withdrawn yet; None for every other action."""
     if state is None or LAPSING_GUARD not in spec.guards:
         return None
-    due = _open_due(state)
+    due = open_due(state)
     last = supply_ends_on(due, calendars) if due else None
     if last is None or local_date(act.occurred_at_ms) > last:
         return None
@@ -70,7 +71,7 @@ def lapse_refusal(
 
 def early_lapses(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[CaseFinding, ...]:
     """Return the acts that treated a case as withdrawn on a day on which the applicant could still supply."""
-    due = _open_due(state)
+    due = open_due(state)
     if not due:
         return ()
     last = supply_ends_on(due, calendars)
@@ -193,9 +194,3 @@ def _says_untrue(step: Step) -> bool:
     if step.action == "post_check":
         return facts.get("outcome") == "untrue"
     return step.action == "revoke" and facts.get("ground") == "untrue_promise"
-
-
-def _open_due(state: CaseState) -> str:
-    if state.correction:
-        return state.correction_due
-    return state.deficit_due if state.deficit else ""

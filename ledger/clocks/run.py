@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple, TypeGuard
 
-from ledger.cases.toldday import EPOCH_ORDINAL, supply_until
+from ledger.cases.toldday import supply_until
 from ledger.days.calendar import AMOUNT_MAX, CalendarSet, Unit, parse_date
-from ledger.days.year import FIRST_YEAR, LAST_YEAR
+from ledger.days.year import EPOCH_ORDINAL, FIRST_YEAR, LAST_YEAR
 from ledger.errors import InputError
 from ledger.rules.casetype import ClockSpec
 from ledger.types import ActId, Facts

@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.errors import InputError
+from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
 from ledger.types import Facts, Value
 
-DAY_MS = 86_400_000
-OFFSET_MS = 8 * 3_600_000
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 NATIONAL = "CN"
 FIRST_YEAR = 2000
 LAST_YEAR = 2199
 DAYS_COUNT_MAX = 366
 SOURCE_LENGTH_MAX = 500
 
-_EPOCH = date(1970, 1, 1).toordinal()
 _LAST_ORDINAL = date(LAST_YEAR, 12, 31).toordinal()
 _REGION = re.compile(r"[0-9]{6}")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -72,9 +71,9 @@ def local_date(time_ms: int) -> date:
     A time before 1970 reads as its first day, one after 2199 as its last: an absurd clock is a finding
     elsewhere and must not stop a case from being shown.
     """
-    ordinal = _EPOCH + (time_ms + OFFSET_MS) // DAY_MS
-    if ordinal < _EPOCH:
-        ordinal = _EPOCH
+    ordinal = EPOCH_ORDINAL + (time_ms + LAW_OFFSET_MS) // DAY_MS
+    if ordinal < EPOCH_ORDINAL:
+        ordinal = EPOCH_ORDINAL
     elif ordinal > _LAST_ORDINAL:
         ordinal = _LAST_ORDINAL
     return date.fromordinal(ordinal)
@@ -82,7 +81,7 @@ def local_date(time_ms: int) -> date:
 
 def day_start_ms(day: date) -> int:
     """Return the first instant of a day in China, in milliseconds since 1970-01-01T00:00:00Z."""
-    return (day.toordinal() - _EPOCH) * DAY_MS - OFFSET_MS
+    return (day.toordinal() - EPOCH_ORDINAL) * DAY_MS - LAW_OFFSET_MS
 
 
 def parse_date(text: str, *, field: str = "date") -> date:

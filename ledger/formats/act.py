@@ -26,6 +26,7 @@ from ledger.limits import (
     PERSONAL_BYTES_MAX,
     facts_bytes_max,
 )
+from ledger.stationid import is_station_id
 from ledger.types import ActId, CaseId, KeyId, LedgerId, StationId
 
 ACT_VERSION = 1
@@ -33,7 +34,6 @@ ACT_FIELDS = 15
 CASE_ID_BYTES = 16
 
 _ACTION = re.compile(rf"[a-z][a-z0-9_]{{0,{ACTION_CHARS_MAX - 1}}}", re.ASCII)
-_STATION = re.compile(r"[0-9]{12}-[A-Z0-9]{2}", re.ASCII)
 _KNOWN_WORDS_MAX = 1024
 """Most acts of a log say the same words; looking one up costs less than matching it again."""
 
@@ -113,6 +113,15 @@ def reread_act(raw: bytes) -> ActHeader:
 def act_id(raw: bytes) -> ActId:
     """Return the id of an act from its bytes, 32 bytes."""
     return ActId(digest(CTX_ACT_ID, raw))
+
+
+def read_act(raw: bytes, sig: bytes) -> Act:
+    """Return an act from its bytes, with the signature that came beside them; that is not checked here.
+
+    Raises:
+        EncodingError: as ``decode_act``.
+    """
+    return Act(decode_act(raw), raw, sig, act_id(raw))
 
 
 def sign_act(raw: bytes, signer: Signer) -> bytes:
@@ -207,9 +216,7 @@ def _is_action(text: str) -> bool:
     return _ACTION.fullmatch(text) is not None
 
 
-@lru_cache(maxsize=_KNOWN_WORDS_MAX)
-def _is_station(text: str) -> bool:
-    return _STATION.fullmatch(text) is not None
+_is_station = lru_cache(maxsize=_KNOWN_WORDS_MAX)(is_station_id)
 
 
 def _wrong_parents(parents: tuple[ActId, ...]) -> bool:

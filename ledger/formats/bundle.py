@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from ledger.codec import HeaderFields, pack_header, unpack_header
 from ledger.errors import AuthorityError, DataError, EncodingError
-from ledger.formats.keys import key_id
+from ledger.formats.keys import X25519, key_id
 from ledger.hashing import CTX_BUNDLE
 from ledger.limits import (
     BUNDLE_HEADER_BYTES_MAX,
@@ -36,12 +36,12 @@ from ledger.limits import (
     BUNDLE_SECTIONS_MAX,
     INT_MAX,
 )
+from ledger.stationid import is_station_id
 from ledger.types import KeyId, LedgerId, LogId, StationId
 
 MAGIC = b"banjian-bundle/1\n"
 BUNDLE_VERSION = 1
 SUITE_X25519_AES256 = 1
-X25519 = "x25519"
 LENGTH_BYTES = 4
 
 BundleKind = Literal["up", "down", "acknowledgement"]
@@ -57,7 +57,6 @@ SECTION_ATTACHMENT = "attachment"
 SECTION_ATTACHED = "attached"
 ENCODINGS = ("", "zstd")
 
-_STATION = re.compile(r"[0-9]{12}-[A-Z0-9]{2}", re.ASCII)
 _SECTION_KIND = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 
 
@@ -285,7 +284,7 @@ def _decode_header(packed: bytes) -> BundleHeader:
     _check_version(fields, 7)
     _, suite, receiver, receiver_key, bundle_id, part, parts = fields
     _require(type(suite) is int and suite == SUITE_X25519_AES256, "suite")
-    _require(type(receiver) is str and _STATION.fullmatch(receiver) is not None, "receiver")
+    _require(type(receiver) is str and is_station_id(receiver), "receiver")
     _require(type(receiver_key) is bytes and len(receiver_key) == 16, "receiver_key")
     _require(type(bundle_id) is bytes and len(bundle_id) == 16, "bundle_id")
     _require(type(parts) is int and 1 <= parts <= BUNDLE_PARTS_MAX, "parts")
@@ -302,7 +301,7 @@ def _decode_manifest(packed: bytes) -> tuple[Manifest, HeaderFields]:
     _, kind, ledger_id, sender, created_at_ms, prerequisites, lines = fields
     _require(kind in KINDS, "kind")
     _require(type(ledger_id) is bytes and len(ledger_id) == 32, "ledger_id")
-    _require(type(sender) is str and _STATION.fullmatch(sender) is not None, "sender")
+    _require(type(sender) is str and is_station_id(sender), "sender")
     _require(type(created_at_ms) is int and 0 <= created_at_ms <= INT_MAX, "created_at_ms")
     _require(type(prerequisites) is tuple and all(map(_is_prerequisite, prerequisites)), "prerequisites")
     _require(type(lines) is tuple and len(lines) <= BUNDLE_SECTIONS_MAX, "sections")

@@ -16,11 +16,10 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import AuthorityError, DataError, EncodingError
-from ledger.formats.keys import ED25519, Ed25519Signer
+from ledger.formats.keys import ED25519, X25519, Ed25519Signer
 from ledger.hashing import CTX_ENVELOPE
 from ledger.limits import ENVELOPE_BYTES_MAX
 
-X25519 = "x25519"
 KDF_ARGON2ID = "argon2id"
 ENVELOPE_VERSION = 1
 SEED_BYTES = 32

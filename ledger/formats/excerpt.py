@@ -19,7 +19,7 @@ from ledger.formats.body import facts_hash, open_body, personal_hash
 from ledger.formats.checkpoint import Checkpoint, log_origin, open_checkpoint, read_checkpoint
 from ledger.formats.entry import decode_entry
 from ledger.formats.frame import FrameParts, check_pins, decode_frame, split_frame
-from ledger.formats.genesis import LogGenesis, decode_log_genesis, log_id
+from ledger.formats.genesis import OPEN_LOG, LogGenesis, decode_log_genesis, log_id
 from ledger.formats.merkle import leaf_hash, multiproof_root
 from ledger.limits import (
     EXCERPT_BYTES_MAX,
@@ -33,7 +33,6 @@ from ledger.types import LogId
 
 EXCERPT_VERSION = 1
 EXCERPT_FIELDS = 9
-OPENING = "open_log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +160,8 @@ def _opened(content: ExcerptContent) -> LogGenesis:
     """Return the genesis that the facts of the first entry hold; its hash is the log's id."""
     act = decode_frame(content.frames[0]).act
     stated: object = None
-    if act.header.action == OPENING and content.facts[0]:
-        stated = open_body(content.facts[0], limit_bytes=facts_bytes_max(OPENING)).get("genesis")
+    if act.header.action == OPEN_LOG and content.facts[0]:
+        stated = open_body(content.facts[0], limit_bytes=facts_bytes_max(OPEN_LOG)).get("genesis")
     if type(stated) is not bytes or log_id(stated) != content.log_id:
         raise DataError("excerpt.opening", log=content.log_id)
     return decode_log_genesis(stated)

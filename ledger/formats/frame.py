@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ledger.codec import pack_header, reread_header, unpack_header
 from ledger.errors import DataError, EncodingError
-from ledger.formats.act import Act, act_id, decode_act, reread_act
+from ledger.formats.act import Act, act_id, decode_act, read_act, reread_act
 from ledger.formats.entry import Entry, decode_entry, reread_entry, sig_hash
 from ledger.limits import ACT_BYTES_MAX, ENTRY_BYTES_MAX, FRAME_BYTES_MAX, SIGNATURE_BYTES_MAX
 from ledger.types import ActId
@@ -56,6 +56,16 @@ def split_frame(raw: bytes) -> FrameParts:
         raise EncodingError("frame.field", field="entry")
     parts: FrameParts = tuple.__new__(FrameParts, fields)
     return parts
+
+
+def act_in(raw: bytes) -> Act:
+    """Return the act in a frame; the entry beside it may be anything.
+
+    Raises:
+        EncodingError: as ``split_frame`` and ``decode_act``.
+    """
+    parts = split_frame(raw)
+    return read_act(parts.act_raw, parts.sig)
 
 
 def decode_frame(raw: bytes) -> Frame:

@@ -14,6 +14,7 @@ from ledger.errors import BanjianError, EncodingError
 from ledger.formats.keys import check_public_key
 from ledger.hashing import CTX_GENESIS, CTX_LEDGER, digest
 from ledger.limits import GENESIS_BYTES_MAX, INT_MAX
+from ledger.stationid import is_station_id
 from ledger.types import LedgerId, LogId, StationId
 
 GENESIS_VERSION = 1
@@ -30,8 +31,9 @@ PURPOSES: tuple[Purpose, ...] = ("office", "training")
 LOG_KINDS: tuple[LogKind, ...] = ("station", "registry", "catalogue", "merge")
 LOG_REASONS: tuple[LogReason, ...] = ("first", "restored", "cloned", "moved", "lost", "replaced")
 
+OPEN_LOG = "open_log"
+"""Action of the act that opens a log and states its genesis."""
 _DIVISION = re.compile(r"[0-9]{6}", re.ASCII)
-_STATION = re.compile(r"[0-9]{12}-[A-Z0-9]{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +144,7 @@ def decode_log_genesis(raw: bytes) -> LogGenesis:
     _, suite, ledger, kind, station, public_key, reason, parent_log, parent_size, parent_root, nonce = fields
     _require(type(ledger) is bytes and len(ledger) == 32, "ledger_id")
     _require(kind in LOG_KINDS, "kind")
-    _require(type(station) is str and _STATION.fullmatch(station) is not None, "station")
+    _require(type(station) is str and is_station_id(station), "station")
     _require(_is_public_key(public_key), "log_public_key")
     _require(reason in LOG_REASONS, "reason")
     _require(type(parent_log) is bytes and len(parent_log) == (0 if reason == "first" else 16), "parent_log")

@@ -20,6 +20,7 @@ from ledger.formats.genesis import decode_ledger_genesis, ledger_id
 from ledger.formats.keys import Signer, check_public_key, verify
 from ledger.hashing import CTX_INVITE_SIGN
 from ledger.limits import INT_MAX, INVITE_BYTES_MAX
+from ledger.stationid import is_station_id
 from ledger.types import LedgerId, StationId
 
 INVITE_VERSION = 1
@@ -28,7 +29,6 @@ TOKEN_BYTES = 16
 InviteKind = Literal["station", "staff", "service"]
 KINDS: tuple[InviteKind, ...] = ("station", "staff", "service")
 
-_STATION = re.compile(r"[0-9]{12}-[A-Z0-9]{2}", re.ASCII)
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 _ADDRESS = re.compile(r"https://[!-~]{1,200}", re.ASCII)
 _ROLES_MAX = 16
@@ -155,7 +155,7 @@ def _holds(check: Callable[[bytes], object], value: bytes) -> bool:
 
 
 def _is_station(value: object) -> bool:
-    return type(value) is str and _STATION.fullmatch(value) is not None
+    return type(value) is str and is_station_id(value)
 
 
 def _are_texts(values: HeaderFields, pattern: re.Pattern[str], count_max: int) -> bool:

@@ -24,6 +24,7 @@ from ledger.hashing import CTX_KEY, CTX_POSSESSION, digest
 from ledger.types import KeyId, LedgerId
 
 ED25519 = "ed25519"
+X25519 = "x25519"
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 KEY_ID_BYTES = 16

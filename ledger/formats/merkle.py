@@ -86,12 +86,7 @@ class Tree:
 
     def root(self) -> bytes:
         """Return the root over all leaves, 32 bytes."""
-        if not self._edge:
-            return EMPTY_ROOT
-        node = self._edge[-1]
-        for left in reversed(self._edge[:-1]):
-            node = node_hash(left, node)
-        return node
+        return _hash_edge(self._edge) if self._edge else EMPTY_ROOT
 
 
 def edge_nodes(size: int) -> list[tuple[int, int]]:
@@ -121,7 +116,7 @@ def inclusion_proof(index: int, size: int, get: NodeGetter) -> list[bytes]:
     path: list[bytes] = []
     low, high = 0, size
     while high - low > 1:
-        middle = low + _split(high - low)
+        middle = middle_of(low, high)
         if index < middle:
             path.append(_range_hash(middle, high, get))
             high = middle
@@ -174,7 +169,7 @@ def consistency_proof(old_size: int, new_size: int, get: NodeGetter) -> list[byt
     path: list[bytes] = []
     low, high, whole = 0, new_size, True
     while high != old_size:
-        middle = low + _split(high - low)
+        middle = middle_of(low, high)
         if old_size <= middle:
             path.append(_range_hash(middle, high, get))
             high = middle
@@ -244,7 +239,7 @@ def multiproof_over(size: int, indexes: Iterable[int], range_hash: RangeHash) ->
         if first == last:
             nodes.append(range_hash(low, high))
         elif high - low > 1:
-            middle = low + _split(high - low)
+            middle = middle_of(low, high)
             right = bisect_left(chosen, middle, first, last)
             walk(low, middle, first, right)
             walk(middle, high, right, last)
@@ -285,7 +280,7 @@ def multiproof_root(
         elif high - low == 1:
             found = leaves[low]
         else:
-            middle = low + _split(high - low)
+            middle = middle_of(low, high)
             right = bisect_left(chosen, middle, first, last)
             left_root = walk(low, middle, first, right)
             found = node_hash(left_root, walk(middle, high, right, last))
@@ -300,8 +295,11 @@ def multiproof_root(
 
 
 def middle_of(low: int, high: int) -> int:
-    """Return where the range of two leaves or more, from ``low`` up to ``high``, is split in a tree."""
-    return low + _split(high - low)
+    """Return where the range of two leaves or more, from ``low`` up to ``high``, is split in a tree.
+
+    On the left lies the largest power of two that leaves something on the right.
+    """
+    return low + (1 << ((high - low - 1).bit_length() - 1))
 
 
 def _next_node(rest: Iterator[bytes]) -> bytes:
@@ -341,15 +339,14 @@ def _consistent(
     return last == 0 and old_node == old_root and new_node == new_root
 
 
-def _split(count: int) -> int:
-    """Return the largest power of two below ``count``."""
-    return 1 << ((count - 1).bit_length() - 1)
-
-
 def _range_hash(low: int, high: int, get: NodeGetter) -> bytes:
     """Return the hash over the leaves from ``low`` to ``high``; ``low`` is aligned to the range."""
-    nodes = [get(level, (low >> level) + index) for level, index in edge_nodes(high - low)]
-    node = nodes[-1]
-    for left in reversed(nodes[:-1]):
+    return _hash_edge([get(level, (low >> level) + index) for level, index in edge_nodes(high - low)])
+
+
+def _hash_edge(roots: Sequence[bytes]) -> bytes:
+    """Return the hash over complete subtrees that stand side by side, from left to right."""
+    node = roots[-1]
+    for left in reversed(roots[:-1]):
         node = node_hash(left, node)
     return node

@@ -16,33 +16,10 @@ from ledger.errors import DataError, EncodingError
 from ledger.formats.checkpoint import log_origin, open_checkpoint, read_checkpoint
 from ledger.formats.frame import Frame, split_frame
 from ledger.formats.merkle import Node, Tree, leaf_hash
+from ledger.formats.packageform import PackageContent
 from ledger.formats.reading import read_package
 from ledger.formats.writing import write_package
 from ledger.limits import PACKAGE_ENTRIES_MAX
-from ledger.types import LogId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageContent:
-    """What a package says, byte for byte as the sender stores it.
-
-    ``frames``, ``facts`` and ``personal`` have one element for each entry; an empty body is one that the act
-    does not have or that the sender withholds.
-    """
-
-    log_id: LogId
-    first_seq: int
-    previous: bytes
-    frames: tuple[bytes, ...]
-    facts: tuple[bytes, ...]
-    personal: tuple[bytes, ...]
-    checkpoint: bytes
-    receipts: tuple[str, ...] = ()
-
-    @property
-    def last_seq(self) -> int:
-        """Position of the last entry; the size of the checkpoint."""
-        return self.first_seq + len(self.frames) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +40,7 @@ def encode_package(content: PackageContent) -> bytes:
         DataError: ``package.checkpoint`` when the checkpoint is not that of the last entry.
     """
     _check_shape(content)
-    return write_package(
-        log_id=content.log_id, first_seq=content.first_seq, previous=content.previous, frames=content.frames,
-        facts=content.facts, personal=content.personal, checkpoint=content.checkpoint,
-        receipts=content.receipts,
-    )  # fmt: skip
+    return write_package(content)
 
 
 def decode_package(raw: bytes) -> PackageContent:
@@ -92,8 +65,7 @@ def decode_parsed(raw: bytes) -> tuple[PackageContent, tuple[Frame | None, ...]]
         EncodingError: as ``decode_package``.
         DataError: as ``decode_package``.
     """
-    fields, parsed = read_package(raw)
-    content = PackageContent(**fields)
+    content, parsed = read_package(raw)
     _check_shape(content)
     return content, parsed
 

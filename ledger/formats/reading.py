@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from typing import TypedDict
 
 from ledger.codec import HeaderFields, unpack_header
 from ledger.errors import EncodingError
@@ -17,7 +16,7 @@ from ledger.formats.body import facts_hash, personal_hash
 from ledger.formats.entry import Entry, encode_entry, entry_hash, sig_hash
 from ledger.formats.frame import Frame, encode_frame, split_frame
 from ledger.formats.keys import SIGNATURE_BYTES
-from ledger.formats.writing import (
+from ledger.formats.packageform import (
     CASE_NONE,
     CASE_OF_PARENT,
     CASE_TABLE,
@@ -26,6 +25,7 @@ from ledger.formats.writing import (
     PACKAGE_VERSION,
     WITHHELD_FACTS,
     WITHHELD_PERSONAL,
+    PackageContent,
 )
 from ledger.limits import (
     INT_MAX,
@@ -38,19 +38,6 @@ from ledger.types import ActId, CaseId, LedgerId, LogId, StationId
 
 PACKAGE_FIELDS = 19
 _ABSENT = (b"", 0)
-
-
-class PackageFields(TypedDict):
-    """Arguments of ``PackageContent``."""
-
-    log_id: LogId
-    first_seq: int
-    previous: bytes
-    frames: tuple[bytes, ...]
-    facts: tuple[bytes, ...]
-    personal: tuple[bytes, ...]
-    checkpoint: bytes
-    receipts: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -77,7 +64,7 @@ class _Reader:
     case_ids: dict[int, CaseId] = field(default_factory=dict)
 
 
-def read_package(raw: bytes) -> tuple[PackageFields, tuple[Frame | None, ...]]:
+def read_package(raw: bytes) -> tuple[PackageContent, tuple[Frame | None, ...]]:
     """Return the content of a package and its parsed frames; see ``ledger.formats.package.decode_parsed``."""
     fields = _fields(raw)
     log_id, first_seq, previous = fields[1], fields[2], fields[3]
@@ -105,7 +92,7 @@ def read_package(raw: bytes) -> tuple[PackageFields, tuple[Frame | None, ...]]:
         link = entry_hash(entry_raw)
     _require(not reader.attachments, "attachments")
     _require(not reader.withheld, "withheld")
-    found = PackageFields(
+    found = PackageContent(
         log_id=LogId(log_id), first_seq=first_seq, previous=previous, frames=tuple(frames),
         facts=reader.facts, personal=reader.personal, checkpoint=checkpoint, receipts=_receipts(receipts),
     )  # fmt: skip

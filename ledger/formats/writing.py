@@ -18,15 +18,20 @@ from ledger.formats.act import Act, ActHeader, act_id, case_of, decode_act
 from ledger.formats.body import facts_hash, personal_hash
 from ledger.formats.entry import Entry, decode_entry, entry_hash
 from ledger.formats.frame import FrameParts, pin_fault, split_frame
+from ledger.formats.packageform import (
+    CASE_NONE,
+    CASE_OF_PARENT,
+    CASE_TABLE,
+    KIND_OPAQUE,
+    KIND_RAW,
+    KIND_REGULAR,
+    PACKAGE_VERSION,
+    WITHHELD_FACTS,
+    WITHHELD_PERSONAL,
+    PackageContent,
+)
 from ledger.limits import PACKAGE_BYTES_MAX, PACKAGE_ENTRIES_MAX
-from ledger.types import ActId, CaseId, LogId
-
-PACKAGE_VERSION = 1
-
-KIND_REGULAR, KIND_OPAQUE, KIND_RAW = 0, 1, 2
-"""All fields in columns; act as it is, entry in columns; frame as it is."""
-CASE_NONE, CASE_OF_PARENT, CASE_TABLE = 0, 1, 2
-WITHHELD_FACTS, WITHHELD_PERSONAL = 0, 1
+from ledger.types import ActId, CaseId
 
 
 @dataclass(slots=True)
@@ -103,24 +108,14 @@ def zigzag(value: int) -> int:
     return value << 1 if value >= 0 else (-value << 1) - 1
 
 
-def write_package(
-    *,
-    log_id: LogId,
-    first_seq: int,
-    previous: bytes,
-    frames: tuple[bytes, ...],
-    facts: tuple[bytes, ...],
-    personal: tuple[bytes, ...],
-    checkpoint: bytes,
-    receipts: tuple[str, ...],
-) -> bytes:
+def write_package(content: PackageContent) -> bytes:
     """Return the bytes of a package; see ``ledger.formats.package.encode_package``."""
-    split = [split_act(raw) for raw in frames]
+    split = [split_act(raw) for raw in content.frames]
     known = next((one.act.header for one in split if one.act is not None), None)
     writer = _Writer(known.ledger_id if known else b"", known.station if known else "")
-    link = previous
-    for index, (raw, (parts, act, entry, pins)) in enumerate(zip(frames, split, strict=True)):
-        place = log_id, first_seq + index, link
+    link = content.previous
+    for index, (raw, (parts, act, entry, pins)) in enumerate(zip(content.frames, split, strict=True)):
+        place = content.log_id, content.first_seq + index, link
         link = entry_hash(parts.entry_raw)
         if entry is None or pins or entry[:3] != place:
             # The receiver could not compute its position, its predecessor or what it pins.
@@ -132,17 +127,18 @@ def write_package(
             entry.recorded_at_ms, entry.monotonic_ms,
         ))  # fmt: skip
         writer.sigs.append(parts.sig)
-        if act is None or not _fits(writer, act.header, facts[index], personal[index]):
+        if act is None or not _fits(writer, act.header, content.facts[index], content.personal[index]):
             writer.kinds.append(KIND_OPAQUE)
             writer.opaque.append(parts.act_raw)
             continue
         writer.kinds.append(KIND_REGULAR)
-        _write_act(writer, index, act, entry, facts=facts[index], personal=personal[index])
+        _write_act(writer, index, act, entry, facts=content.facts[index], personal=content.personal[index])
     packed = pack_header((
-        PACKAGE_VERSION, log_id, first_seq, previous, writer.ledger_id, writer.station, checkpoint,
-        tuple(line.encode("utf-8") for line in receipts), writer.kinds, _tables(writer), _columns(writer),
+        PACKAGE_VERSION, content.log_id, content.first_seq, content.previous, writer.ledger_id,
+        writer.station, content.checkpoint, tuple(line.encode("utf-8") for line in content.receipts),
+        writer.kinds, _tables(writer), _columns(writer),
         tuple(writer.parents), tuple(writer.attachments), tuple(writer.withheld), tuple(writer.opaque),
-        _lengths(writer.sigs), b"".join(writer.sigs), facts, personal,
+        _lengths(writer.sigs), b"".join(writer.sigs), content.facts, content.personal,
     ))  # fmt: skip
     if len(packed) > PACKAGE_BYTES_MAX:
         raise EncodingError("package.limit", size=len(packed), limit=PACKAGE_BYTES_MAX)

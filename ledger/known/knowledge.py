@@ -17,6 +17,7 @@ from ledger.formats.body import check_facts_hash, open_body
 from ledger.formats.frame import split_frame
 from ledger.known.resolve import Resolver
 from ledger.limits import facts_bytes_max
+from ledger.registry.authority import KEY_UNKNOWN
 from ledger.registry.frames import read_registry_act, read_registry_frame
 from ledger.registry.registry import Registry
 from ledger.rules.catalogue import Catalogue, Publication, Rules, read_publication
@@ -25,7 +26,7 @@ from ledger.types import ActId, LedgerId
 PUBLISH_ITEMS = "publish_items"
 PUBLISH_CASE_TYPES = "publish_case_types"
 PUBLISH_CALENDAR = "publish_calendar"
-WAITING_CODES = frozenset(("authority.key_unknown", "authority.registry_ahead"))
+WAITING_CODES = frozenset((KEY_UNKNOWN, "authority.registry_ahead"))
 """Why a publication had no effect, where a longer registry may know better."""
 CHANGED_CODES = frozenset(("registry.facts_missing", "act.facts_missing", "act.facts_hash"))
 """What an entry is refused for whose facts are gone or others than were signed.
@@ -160,7 +161,7 @@ class Knowledge:
         if facts is None:
             return "act.facts_missing", _NOTHING
         if public_key is None:
-            return "authority.key_unknown", _NOTHING
+            return KEY_UNKNOWN, _NOTHING
         verify_act(act.raw, act.sig, public_key)
         check_facts_hash(header, facts)
         held = _read(header.action, facts)

@@ -10,12 +10,10 @@ from __future__ import annotations
 from ledger.errors import DataError
 from ledger.formats.body import check_facts
 from ledger.formats.frame import decode_frame
-from ledger.formats.genesis import LogGenesis, decode_log_genesis, log_id
+from ledger.formats.genesis import OPEN_LOG, LogGenesis, decode_log_genesis, log_id
 from ledger.known.knowledge import CATALOGUE_ACTIONS
 from ledger.registry.authority import REGISTRY_ACTIONS
 from ledger.types import LogId
-
-OPEN_LOG = "open_log"
 
 
 def opening_genesis(wanted: LogId, frame: bytes, facts: bytes) -> LogGenesis:

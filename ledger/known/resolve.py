@@ -12,13 +12,12 @@ from typing import NamedTuple
 
 from ledger.cases.shape import CaseAct, Under
 from ledger.formats.act import Act
-from ledger.registry.authority import Authority, Refusal, check_act_authority
+from ledger.registry.authority import KEY_UNKNOWN, Authority, Refusal, check_act_authority
 from ledger.registry.grant import GRANT, Grant, signing_key, without_grant
 from ledger.registry.grant_judge import BY_GRANT, Grants
 from ledger.registry.registry import Registry
 from ledger.types import Facts, KeyId, StationId, Value
 
-KEY_UNKNOWN = "authority.key_unknown"
 NO_ROLES: frozenset[str] = frozenset()
 
 

@@ -1,7 +1,7 @@
 """What a receiver establishes about each record before it stores it: encoding, author's signature, bodies.
 
-What a signed root pins must be there: the act and the signature that an entry names, the facts that an
-act names. Else somebody on the way changed it, and ``check_pinned`` refuses it: the genuine record may still
+What a signed root pins must be there: the act and the signature that an entry names, the facts that an act
+names. Else somebody on the way changed it, and ``check_pinned`` refuses it: the genuine record may still
 come. What is pinned is kept whatever is wrong inside it; what fails is told by ``fault``. An act whose
 encoding, signature or key fails, or whose entry says wrongly where it stands, is stored under the topic
 ``opaque`` and takes no effect. Authority is not asked here: that is the matter of whoever folds the case.
@@ -22,13 +22,12 @@ from ledger.formats.frame import Frame, pin_fault, split_frame
 from ledger.formats.keys import Claim, verify_all
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max
+from ledger.registry.authority import KEY_UNKNOWN
 from ledger.registry.grant import signing_key
 from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId
 
 OPAQUE: Final = "opaque"
 """Topic of a frame whose act fails a check when it is stored: kept, without effect."""
-KEY_UNKNOWN: Final = "authority.key_unknown"
-"""Fault of an act whose author's key nobody here has heard of, which may still come with the registry."""
 FACTS_MISSING: Final = "act.facts_missing"
 """Fault of an act whose facts did not come: not what its signed root names."""
 NO_CASE: Final = CaseId(b"")

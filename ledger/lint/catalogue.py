@@ -13,17 +13,20 @@ from typing import Final
 from ledger.cases.effects import EFFECTS
 from ledger.cases.guards import FACT_GUARDS, PERMIT, STATE_GUARDS
 from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE
+from ledger.clocks.run import is_amount
+from ledger.days.calendar import UNITS
 from ledger.identity import is_seen
 from ledger.lint.clocks import lint_clocks
 from ledger.oneline import code_point, hidden_character
+from ledger.registry.authority import ROLES
 from ledger.registry.grant import GRANT
-from ledger.rules.casetype import CUSTODIES, LEGAL_BASES, LEVELS, ROLES, SAME, WHERES, ActionSpec, CaseType
+from ledger.registry.station import LEVELS
+from ledger.rules.casetype import CUSTODIES, LEGAL_BASES, SAME, WHERES, ActionSpec, CaseType
 from ledger.rules.catalogue import Catalogue, read_publication
 from ledger.rules.factspec import SALT
 from ledger.rules.item import CAPACITIES, MATERIAL_SOURCES, Item
 from ledger.types import Value
 
-OPENING_ACTION: Final = "receive"
 _VILLAGE_LIKE: Final = frozenset(("village", "kiosk", "agent"))
 _RESERVED: Final = (COUNTERSIGN, ADJUDICATE)
 _RESERVED_FACTS: Final = frozenset((SALT, GRANT))
@@ -102,6 +105,7 @@ def lint_item(item: Item, case_types: Mapping[str, CaseType]) -> tuple[LintFault
             *_item_names(item),
             *_item_levels(item),
             *_item_basis(item),
+            *_item_days(item),
             *_item_capacity(item),
             *_item_papers(item),
             *_item_type(item, case_types),
@@ -123,7 +127,7 @@ def _states(case_type: CaseType) -> Iterator[LintFault]:
     for state in case_type.states:
         if state not in reached:
             yield LintFault(code="lint.state_unreachable", where=case_type.code, field="states", value=state)
-    for state in case_type.final_states - case_type.states.keys():
+    for state in sorted(case_type.final_states - case_type.states.keys()):
         yield LintFault(code="lint.state_unknown", where=case_type.code, field="final_states", value=state)
     leaving = {
         state
@@ -212,7 +216,7 @@ def _item_basis(item: Item) -> Iterator[tuple[str, str, str]]:
         yield "lint.basis_unknown", "legal_basis", item.legal_basis
     if item.legal_basis == PERMIT and item.legal_days is None:
         yield "lint.permit_days", "legal_days", ""
-    if item.unit not in ("working_days", "calendar_days"):
+    if item.unit not in UNITS:
         yield "lint.value_unknown_item", "unit", item.unit
     if (
         item.legal_days is not None
@@ -222,6 +226,19 @@ def _item_basis(item: Item) -> Iterator[tuple[str, str, str]]:
         yield "lint.promise_longer", "promised_days", str(item.promised_days)
     if item.quota and item.legal_basis != PERMIT:
         yield "lint.quota_no_permit", "quota", item.legal_basis
+
+
+def _item_days(item: Item) -> Iterator[tuple[str, str, str]]:
+    """Yield numbers of days that no calendar can hold: such a limit would silently not exist."""
+    for field, days in (
+        ("legal_days", item.legal_days),
+        ("promised_days", item.promised_days),
+        ("forward_days", item.forward_days),
+        ("post_check_days", item.post_check_days),
+        ("yellow_days", item.yellow_days),
+    ):
+        if days is not None and not is_amount(days):
+            yield "lint.value_unknown_item", field, str(days)
 
 
 def _item_capacity(item: Item) -> Iterator[tuple[str, str, str]]:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from ledger.cases.guards import DUE_AHEAD, PERMIT, PERMIT_ONLY
-from ledger.rules.casetype import EXPIRIES, LEGAL_BASES, UNITS, CaseType, ClockSpec
+from ledger.clocks.run import is_amount
+from ledger.days.calendar import UNITS
+from ledger.rules.casetype import EXPIRIES, LEGAL_BASES, CaseType, ClockSpec
 
 DERIVED_EVENTS: Final = frozenset(
     (
@@ -26,6 +28,7 @@ DERIVED_EVENTS: Final = frozenset(
         "late_supply",
         "new_offer",
         "organ_receipt",
+        "papers_to_forward",
     )
 )
 """What clocks may listen to besides actions."""
@@ -76,8 +79,12 @@ def _values(clock: ClockSpec) -> Iterator[tuple[str, str, str]]:
     if isinstance(amount, str):
         if amount not in ITEM_AMOUNTS | FACT_AMOUNTS:
             yield "lint.clock_amount", "amount", amount
-    elif not 0 <= amount <= 3660:
+    elif not is_amount(amount):
         yield "lint.clock_amount", "amount", str(amount)
+    if clock.yellow is not None and not is_amount(clock.yellow):
+        yield "lint.clock_amount", "yellow", str(clock.yellow)
+    if not is_amount(clock.extend_amount):
+        yield "lint.clock_amount", "extend_amount", str(clock.extend_amount)
     if clock.unit not in UNITS:
         yield "lint.value_unknown", "unit", clock.unit
     if clock.expiry not in EXPIRIES:

@@ -16,7 +16,15 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from ledger.errors import StoreError
-from ledger.sqlitefile import EVENTS_TABLE, check_identity, file_uri, is_foreign, translate, unwritable_copy
+from ledger.sqlitefile import (
+    EVENTS_TABLE,
+    check_identity,
+    file_uri,
+    has_rollback_journal,
+    is_foreign,
+    translate,
+    unwritable_copy,
+)
 
 Value: TypeAlias = "int | float | str | bytes | None"
 """A value as the database holds it; a damaged or forged file may hold any type anywhere."""
@@ -52,6 +60,7 @@ class LedgerFile:
     Attributes:
         path: the file.
         opened: what is read: the file, or the copy that had to be made of it.
+        has_journal: whether a rollback journal lies beside it, which the next writer would play back.
     """
 
     def __init__(
@@ -59,6 +68,7 @@ class LedgerFile:
     ) -> None:
         self.path = path
         self.opened = opened
+        self.has_journal = has_rollback_journal(path)
         self.schema_version = schema_version
         self._connection = connection
         self._stack = stack

@@ -1,9 +1,9 @@
 """Who may sign what, where, as of a size of the registry log.
 
-An act cites the size of the registry that its author held. Its authority is judged at exactly that size,
-so the judgement is the same at every station and never changes when the registry grows.
-Retirement of a key is judged there too; what a retired key signed on an older registry is sorted into
-lanes by the log sizes in the retirement (see ``Retirement``), not here.
+An act cites the size of the registry that its author held. Its authority is judged at exactly that size, so
+the judgement is the same at every station and never changes when the registry grows. Retirement of a key is
+judged there too; what a retired key signed on an older registry is sorted into lanes by the log sizes in the
+retirement (see ``Retirement``), not here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ledger.errors import AuthorityError, Param
+from ledger.formats.genesis import OPEN_LOG
 from ledger.registry.station import Station, StationTree
 from ledger.types import ActId, KeyId, LogId, StationId
 
@@ -42,6 +43,8 @@ PROVISIONAL_GRANT = "provisional_grant"
 """Action by which a station gives a new key until a registrar confirms it: see ``ledger.registry.grant``."""
 GRANTING_ROLES = frozenset(("head", "supervisor"))
 """Who may give a new key provisionally; their equals get theirs from the station above."""
+KEY_UNKNOWN = "authority.key_unknown"
+"""Nobody here has heard of the author's key, which may still come with the registry."""
 NOT_FINAL = frozenset(("authority.registry_ahead", "grant.expired", "grant.grantor_ended", "grant.old_key"))
 """Reasons that a longer registry can still take away: what was cited, or a registrar's confirmation."""
 
@@ -171,7 +174,7 @@ def check_act_authority(registry: RegistryView, header: ActHeaderLike) -> Author
     of a case is for the case type to say. Acts of the registry log itself need a root or registrar key
     only; ``Registry.apply`` judges the rest, because those acts create stations and roles.
     """
-    if header.action == "open_log" and header.registry_size == 0:
+    if header.action == OPEN_LOG and header.registry_size == 0:
         return _founder(registry, header.actor)
     held = _live_key(registry, header.actor, header.registry_size)
     if isinstance(held, Refusal):
@@ -180,7 +183,7 @@ def check_act_authority(registry: RegistryView, header: ActHeaderLike) -> Author
         if held.kind in ("root", "registrar"):
             return held
         return Refusal(code="authority.not_registrar", params={"action": header.action})
-    if header.action == "open_log" and held.kind == "root":
+    if header.action == OPEN_LOG and held.kind == "root":
         return held
     return check_signer(registry, held, header)
 
@@ -220,14 +223,14 @@ def check_log_opening(
         return held
     if kind == "registry":
         return (
-            held if held.kind == "root" else Refusal(code="authority.not_root", params={"action": "open_log"})
+            held if held.kind == "root" else Refusal(code="authority.not_root", params={"action": OPEN_LOG})
         )
     refusal = _station_refusal(registry, station, registry_size)
     if refusal is not None:
         return refusal
     roles = held.roles_at(station)
     if kind in ("catalogue", "merge") and "registrar" not in roles:
-        return Refusal(code="authority.not_registrar", params={"action": "open_log"})
+        return Refusal(code="authority.not_registrar", params={"action": OPEN_LOG})
     if not roles:
         return Refusal(code="authority.no_role", params={"station": station})
     return held
@@ -237,7 +240,7 @@ def _founder(registry: RegistryView, key_id: KeyId) -> Authority | Refusal:
     """Return a root key of the genesis: before the first entry nothing else is known."""
     held = registry.authority(key_id, size=1)
     if held is None or not registry.is_root_key(key_id):
-        return Refusal(code="authority.not_root", params={"action": "open_log"})
+        return Refusal(code="authority.not_root", params={"action": OPEN_LOG})
     return held
 
 
@@ -253,7 +256,7 @@ def _live_key(registry: RegistryView, key_id: KeyId, size: int) -> Authority | R
         return Refusal(code="authority.key_retired", params={"key": key_id, "size": size})
     if registry.is_known_key(key_id):
         return Refusal(code="authority.key_too_new", params={"key": key_id, "size": size})
-    return Refusal(code="authority.key_unknown", params={"key": key_id, "size": size})
+    return Refusal(code=KEY_UNKNOWN, params={"key": key_id, "size": size})
 
 
 def _station_refusal(registry: RegistryView, station: StationId, size: int) -> Refusal | None:

@@ -9,12 +9,18 @@ from types import MappingProxyType
 from ledger.limits import INT_MAX
 from ledger.registry.authority import Refusal
 from ledger.registry.schema import SCHEMAS, Field
-from ledger.registry.station import is_scope, is_station_id
+from ledger.registry.station import is_scope
+from ledger.stationid import is_station_id
 from ledger.types import Value
 
 _STAFF_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")
 _NOT_PRINTED = re.compile(r"[\x00-\x1f\x7f]")
 _SALT = "salt"
+
+
+def is_staff_no(text: str) -> bool:
+    """Tell whether a text has the shape of a staff number: up to 32 letters, digits, dots and hyphens."""
+    return _STAFF_NO.fullmatch(text) is not None
 
 
 def check_facts(action: str, facts: Mapping[str, Value]) -> Refusal | None:
@@ -98,7 +104,7 @@ _CHECKS: Mapping[str, Callable[[Field, Value], bool]] = MappingProxyType(
         "bytes": _is_bytes,
         "log_sizes": _is_log_sizes,
         "time": lambda _field, value: type(value) is int and 0 <= value <= INT_MAX,
-        "staff_no": _text_like(lambda text: _STAFF_NO.fullmatch(text) is not None),
+        "staff_no": _text_like(is_staff_no),
         "station": _text_like(is_station_id),
         "scope": _text_like(is_scope),
         "key_id": _bytes_of(16),

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from ledger.formats.keys import X25519
 from ledger.registry.authority import Refusal
-from ledger.registry.keys import X25519, bytes_of, int_of, key_refusal, new_key, retired, text_of
+from ledger.registry.keys import bytes_of, int_of, key_refusal, new_key, retired, text_of
 from ledger.registry.state import (
     Change,
     CloseStation,

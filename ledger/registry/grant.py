@@ -16,7 +16,7 @@ from typing import Final, cast
 
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import BanjianError, DataError, InputError
-from ledger.formats.act import Act, act_id, decode_act
+from ledger.formats.act import Act, read_act
 from ledger.formats.body import check_facts, open_body
 from ledger.formats.keys import ED25519, check_possession, check_public_key, key_id
 from ledger.limits import (
@@ -189,7 +189,7 @@ def decode_carried(value: Value, *, ledger_id: LedgerId) -> Grant:
         raise DataError("grant.form", field=GRANT)
     raw, sig, facts_raw = parts
     try:
-        return read_grant(Act(decode_act(raw), raw, sig, act_id(raw)), facts_raw, ledger_id=ledger_id)
+        return read_grant(read_act(raw, sig), facts_raw, ledger_id=ledger_id)
     except BanjianError as error:
         raise DataError(fault_code(error), field=GRANT) from error
 

@@ -15,9 +15,11 @@ from typing import Final
 
 from ledger.errors import BanjianError
 from ledger.formats.act import verify_act
+from ledger.formats.genesis import OPEN_LOG
 from ledger.formats.keys import ED25519
 from ledger.registry.authority import (
     GRANTING_ROLES,
+    KEY_UNKNOWN,
     PROVISIONAL_GRANT,
     REGISTRY_ACTIONS,
     ActHeaderLike,
@@ -31,9 +33,9 @@ from ledger.registry.registry import Registry
 from ledger.registry.station import scope_base
 from ledger.types import ActId, LedgerId, Value
 
-BY_GRANT: Final = frozenset(("authority.key_unknown", "authority.key_too_new"))
+BY_GRANT: Final = frozenset((KEY_UNKNOWN, "authority.key_too_new"))
 """Answers of the registry behind which a grant is looked for: it does not know the key, or did not yet."""
-_NEVER: Final = REGISTRY_ACTIONS | {"open_log", PROVISIONAL_GRANT}
+_NEVER: Final = REGISTRY_ACTIONS | {OPEN_LOG, PROVISIONAL_GRANT}
 _KEPT_MAX: Final = 1024
 """Grants that are remembered: an honest county has a handful that stand."""
 

@@ -5,7 +5,7 @@
 3. An act counts once, and only at the station of the registry log.
 4. Its facts fit the schema of its action; its thread and predecessors are known.
 5. Its key is live and of the kind that the action needs.
-6. Its own effect is possible (``registry_effects``).
+6. Its own effect is possible (``ledger.registry.effects``).
 7. What needs two root keys waits for the countersign of another one and is judged again at that position.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.errors import BanjianError
-from ledger.formats.genesis import decode_ledger_genesis, decode_log_genesis, ledger_id
+from ledger.formats.genesis import OPEN_LOG, decode_ledger_genesis, decode_log_genesis, ledger_id
 from ledger.formats.keys import ED25519, key_id
 from ledger.registry.authority import Refusal
 from ledger.registry.check import check_facts
@@ -75,7 +75,7 @@ def subject_thread(state: RegistryState, action: str, facts: Facts) -> CaseId | 
 
 
 def _judge_founding(state: RegistryState, act: RegistryAct) -> Verdict | Refusal:
-    if act.action != "open_log" or act.position != 1:
+    if act.action != OPEN_LOG or act.position != 1:
         return Refusal(code="registry.not_founded", params={"act": act.act_id})
     refusal = check_facts(act.action, act.facts)
     if refusal is not None:
@@ -113,7 +113,7 @@ def _judge_founding(state: RegistryState, act: RegistryAct) -> Verdict | Refusal
 def _identity_refusal(state: RegistryState, act: RegistryAct) -> Refusal | None:
     if act.act_id in state.seen:
         return Refusal(code="registry.duplicate", params={"act": act.act_id})
-    if act.action == "open_log":
+    if act.action == OPEN_LOG:
         return Refusal(code="registry.already_open", params={"act": act.act_id})
     if act.station != state.station:
         return Refusal(code="registry.other_station", params={"station": act.station})

@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import cast
 
 from ledger.errors import BanjianError
-from ledger.formats.keys import ED25519, check_possession, check_public_key, key_id
+from ledger.formats.keys import ED25519, X25519, check_possession, check_public_key, key_id
 from ledger.registry.authority import Refusal, Retirement
 from ledger.registry.state import KeyRecord, RegistryAct, RegistryState, SetKey
 from ledger.types import Facts, LogId, StationId
 
-X25519 = "x25519"
 _X25519_P = 2**255 - 19
 _X25519_WEAK = frozenset(
     (

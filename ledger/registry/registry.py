@@ -291,21 +291,6 @@ class Registry:
         """Return the root acts that wait for the countersign of a second root key, oldest first."""
         return tuple(self._state.pending.values())
 
-    def thread(
-        self, *, key_id: KeyId | None = None, station: StationId | None = None, act_id: ActId | None = None
-    ) -> Thread | None:
-        """Return the thread of a key, a station or an act, with its newest acts; None if unknown."""
-        if act_id is not None:
-            case_id = self._state.threads.get(act_id)
-        elif station is not None:
-            case_id = self._state.station_threads.get(station)
-        else:
-            record = None if key_id is None else self._state.key(key_id)
-            case_id = None if record is None else record.thread
-        if case_id is None:
-            return None
-        return Thread(case_id=case_id, parents=self._state.heads[case_id][:PARENTS_MAX])
-
     def thread_for(self, action: str, facts: Facts) -> Thread | None:
         """Return what the header of an act with these facts must name; None if its subject is unknown.
 

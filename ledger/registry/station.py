@@ -6,18 +6,23 @@ A *scope* is either one station (``990121001001-00``) or a station with everythi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ledger.registry.history import History
+from ledger.stationid import is_station_id
 from ledger.types import StationId
 
 LEVELS = ("county", "township", "village", "kiosk", "agent")
 """County centre, township centre, village station, self-service kiosk, bank or other outside point."""
 
+CODE_SYSTEM = "GB/T 2260"
+"""The list that division codes are taken from where nobody says otherwise."""
+COUNTY_DIGITS = 6
+"""So many digits of a station id name its county. Source: GB/T 2260."""
+
 _RANK = {"county": 0, "township": 1, "village": 2, "kiosk": 3, "agent": 3}
-_STATION = re.compile(r"[0-9]{12}-[A-Z0-9]{2}")
+_LOWEST = max(_RANK.values())
 _SUBORDINATES = "/*"
 
 
@@ -35,11 +40,6 @@ class Station:
     upstream: StationId
     code_system: str
     is_open: bool = True
-
-
-def is_station_id(text: str) -> bool:
-    """Tell whether a text has the shape of a station id: 12 digits, hyphen, two-character unit."""
-    return _STATION.fullmatch(text) is not None
 
 
 def is_scope(text: str) -> bool:
@@ -60,12 +60,17 @@ def has_subordinates(scope: str) -> bool:
 def may_lie_under(level: str, upstream_level: str) -> bool:
     """Tell whether a station of one level may be supervised by a station of the other.
 
-    A kiosk or outside point hangs on a counter, never on another kiosk; a second county counter
-    hangs on the first.
+    A kiosk or outside point hangs on a counter, never on another kiosk; a second county counter hangs on the
+    first.
     """
     if level == upstream_level == "county":
         return True
-    return _RANK[upstream_level] < _RANK[level]
+    return stands_above(upstream_level, level)
+
+
+def stands_above(level: str, other: str) -> bool:
+    """Tell whether stations of one level stand above those of another; an unknown level above none."""
+    return _RANK.get(level, _LOWEST) < _RANK.get(other, _LOWEST)
 
 
 class StationTree:

@@ -14,6 +14,7 @@ from typing import Final
 
 from ledger.errors import DataError
 from ledger.rules.factspec import FactSpec, parse_fact_specs
+from ledger.rules.published import as_map, bilingual, read_flag, read_text, read_texts
 from ledger.types import Bilingual, Value
 
 SAME: Final = "="
@@ -23,14 +24,9 @@ ANY: Final = "*"
 OPENING: Final = ""
 """Source state of an action that opens a case."""
 
-ROLES: Final = (
-    "window", "officer", "head", "supervisor", "issuer", "archivist", "registrar", "kiosk", "agent",
-)  # fmt: skip
-LEVELS: Final = ("county", "township", "village", "kiosk", "agent")
 LEGAL_BASES: Final = ("许可", "确认", "给付", "公共服务", "内部", "其他")
 WHERES: Final = ("any", "receive_levels", "accept_levels", "decide_level")
 CUSTODIES: Final = ("own", "none", "offer", "take", "decline", "recall")
-UNITS: Final = ("working_days", "calendar_days")
 EXPIRIES: Final = ("deemed_accepted", "red", "finding", "lapse_allowed")
 
 
@@ -73,8 +69,8 @@ class ClockSpec:
     Two clocks may share a code when they apply to different legal bases: one clock to the reader, two rules.
     ``amount`` counts units, names a field of the item (``item.legal_days``) or of the starting act's facts
     (``facts.due``); ``applies_to`` lists legal bases, None for all. ``law_en`` says ``law`` in English, or in
-    Chinese where the type gives no English. After its end an event of ``restart`` begins the limit
-    anew; one of ``go_on`` takes the end back, and what is left of the limit runs on.
+    Chinese where the type gives no English. After its end an event of ``restart`` begins the limit anew; one
+    of ``go_on`` takes the end back, and what is left of the limit runs on.
     """
 
     code: str
@@ -115,38 +111,28 @@ def parse_case_type(raw: Value) -> CaseType:
     Raises:
         DataError: ``catalogue.shape`` naming the place and the field that is not as documented.
     """
-    data = _map(raw, where="case_type", field="case_type")
-    code = _text(data, "code", where="case_type")
-    common = _map(data.get("common_facts", {}), where=code, field="common_facts")
+    data = as_map(raw, where="case_type", field="case_type")
+    code = read_text(data, "code", where="case_type")
+    common = as_map(data.get("common_facts", {}), where=code, field="common_facts")
     read: dict[str, FactSpec] = {}
     actions = {
-        name: _action(name, _map(spec, where=code, field=name), common, read, where=f"{code}.{name}")
-        for name, spec in _map(data.get("actions"), where=code, field="actions").items()
+        name: _action(name, as_map(spec, where=code, field=name), common, read, where=f"{code}.{name}")
+        for name, spec in as_map(data.get("actions"), where=code, field="actions").items()
     }
     clocks = {
-        name: _clock(name, _map(spec, where=code, field=name), where=f"{code}.{name}")
-        for name, spec in _map(data.get("clocks"), where=code, field="clocks").items()
+        name: _clock(name, as_map(spec, where=code, field=name), where=f"{code}.{name}")
+        for name, spec in as_map(data.get("clocks"), where=code, field="clocks").items()
     }
-    states = _map(data.get("states"), where=code, field="states")
+    states = as_map(data.get("states"), where=code, field="states")
     state_names = {name: bilingual(text, where=f"{code}.{name}") for name, text in states.items()}
     return CaseType(
         code=code,
         name=bilingual(data.get("name"), where=code),
         states=MappingProxyType(state_names),
-        final_states=frozenset(_texts(data, "final_states", where=code)),
+        final_states=frozenset(read_texts(data, "final_states", where=code)),
         actions=MappingProxyType(actions),
         clocks=MappingProxyType(clocks),
     )
-
-
-def bilingual(raw: Value, *, where: str) -> Bilingual:
-    """Read a ``{"zh": …, "en": …}`` pair.
-
-    Raises:
-        DataError: ``catalogue.shape`` when a language is missing.
-    """
-    pair = _map(raw, where=where, field="name")
-    return Bilingual(zh=_text(pair, "zh", where=where), en=_text(pair, "en", where=where))
 
 
 def _action(
@@ -158,7 +144,7 @@ def _action(
     where: str,
 ) -> ActionSpec:
     """Read one action; ``read`` keeps the common facts that were read for another one."""
-    from_states = frozenset(_texts(raw, "from", where=where))
+    from_states = frozenset(read_texts(raw, "from", where=where))
     facts = {**parse_fact_specs(raw.get("facts", {}), where=where)}
     for name, spec in common.items():
         if name not in facts:
@@ -170,21 +156,21 @@ def _action(
         code=code,
         name=bilingual(raw.get("name"), where=where),
         from_states=from_states,
-        to_state=_text(raw, "to", where=where),
-        by=frozenset(_texts(raw, "by", where=where)),
-        where=_text(raw, "where", where=where, default="any"),
+        to_state=read_text(raw, "to", where=where),
+        by=frozenset(read_texts(raw, "by", where=where)),
+        where=read_text(raw, "where", where=where, default="any"),
         facts=MappingProxyType(facts),
         required_facts=tuple(name for name, spec in facts.items() if spec.required),
-        once=_flag(raw, "once", where=where),
-        second="" if second is None else _text(raw, "second", where=where),
-        custody=_text(raw, "custody", where=where, default="own"),
-        commutes=_flag(raw, "commutes", where=where),
-        conflicts_with=frozenset(_texts(raw, "conflicts_with", where=where)),
-        irreversible=_flag(raw, "irreversible", where=where),
-        guards=_texts(raw, "guards", where=where),
-        effects=_texts(raw, "effects", where=where),
-        prints=_text(raw, "prints", where=where, default=""),
-        complete_to=_text(raw, "complete_to", where=where, default=""),
+        once=read_flag(raw, "once", where=where),
+        second="" if second is None else read_text(raw, "second", where=where),
+        custody=read_text(raw, "custody", where=where, default="own"),
+        commutes=read_flag(raw, "commutes", where=where),
+        conflicts_with=frozenset(read_texts(raw, "conflicts_with", where=where)),
+        irreversible=read_flag(raw, "irreversible", where=where),
+        guards=read_texts(raw, "guards", where=where),
+        effects=read_texts(raw, "effects", where=where),
+        prints=read_text(raw, "prints", where=where, default=""),
+        complete_to=read_text(raw, "complete_to", where=where, default=""),
         opens=OPENING in from_states,
         any_state=ANY in from_states,
     )
@@ -199,54 +185,24 @@ def _clock(code: str, raw: Mapping[str, Value], *, where: str) -> ClockSpec:
     extend_amount = raw.get("extend_amount", 0)
     if not isinstance(extend_amount, int):
         raise DataError("catalogue.shape", where=where, field="extend_amount")
-    law = _text(raw, "law", where=where, default="")
+    law = read_text(raw, "law", where=where, default="")
     return ClockSpec(
-        code=_text(raw, "code", where=where, default=code),
+        code=read_text(raw, "code", where=where, default=code),
         name=bilingual(raw.get("name"), where=where),
-        start=_texts(raw, "start", where=where),
-        stop=_texts(raw, "stop", where=where),
-        restart=_texts(raw, "restart", where=where),
-        go_on=_texts(raw, "go_on", where=where),
+        start=read_texts(raw, "start", where=where),
+        stop=read_texts(raw, "stop", where=where),
+        restart=read_texts(raw, "restart", where=where),
+        go_on=read_texts(raw, "go_on", where=where),
         amount=amount,
-        unit=_text(raw, "unit", where=where),
-        expiry=_text(raw, "expiry", where=where),
-        applies_to=None if applies is None else frozenset(_texts(raw, "applies_to", where=where)),
-        pause=_texts(raw, "pause", where=where),
-        resume=_texts(raw, "resume", where=where),
-        extend=_texts(raw, "extend", where=where),
+        unit=read_text(raw, "unit", where=where),
+        expiry=read_text(raw, "expiry", where=where),
+        applies_to=None if applies is None else frozenset(read_texts(raw, "applies_to", where=where)),
+        pause=read_texts(raw, "pause", where=where),
+        resume=read_texts(raw, "resume", where=where),
+        extend=read_texts(raw, "extend", where=where),
         extend_amount=extend_amount,
         law=law,
-        law_en=_text(raw, "law_en", where=where, default=law),
-        local_rule=_text(raw, "local_rule", where=where, default=""),
+        law_en=read_text(raw, "law_en", where=where, default=law),
+        local_rule=read_text(raw, "local_rule", where=where, default=""),
         yellow=yellow,
     )
-
-
-def _map(raw: Value, *, where: str, field: str) -> dict[str, Value]:
-    if not isinstance(raw, dict):
-        raise DataError("catalogue.shape", where=where, field=field)
-    return raw
-
-
-def _text(raw: Mapping[str, Value], name: str, *, where: str, default: str | None = None) -> str:
-    value = raw.get(name, default)
-    if not isinstance(value, str):
-        raise DataError("catalogue.shape", where=where, field=name)
-    return value
-
-
-def _texts(raw: Mapping[str, Value], name: str, *, where: str) -> tuple[str, ...]:
-    value = raw.get(name, [])
-    if not isinstance(value, list):
-        raise DataError("catalogue.shape", where=where, field=name)
-    texts = tuple(item for item in value if isinstance(item, str))
-    if len(texts) != len(value):
-        raise DataError("catalogue.shape", where=where, field=name)
-    return texts
-
-
-def _flag(raw: Mapping[str, Value], name: str, *, where: str) -> bool:
-    value = raw.get(name, False)
-    if not isinstance(value, bool):
-        raise DataError("catalogue.shape", where=where, field=name)
-    return value

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ledger.errors import DataError
+from ledger.stationid import is_station_id
 from ledger.types import Value
 
 TYPES: Final = frozenset(
@@ -29,7 +30,6 @@ MS_MAX: Final = 253_402_300_799_999
 """Last millisecond of the year 9999."""
 
 _SPEC_FIELDS = frozenset(("type", "required", "values", "max", "of", "fields", "amend"))
-_STATION = re.compile(r"\d{12}-[A-Z0-9]{2}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -129,7 +129,7 @@ def _text_fits(spec: FactSpec, kind: str, value: str) -> bool:
     if kind == "enum":
         return value in spec.values
     if kind == "station":
-        return value.isascii() and _STATION.fullmatch(value) is not None
+        return is_station_id(value)
     if kind == "date":
         return is_date(value)
     return False

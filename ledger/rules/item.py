@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ledger.errors import DataError
-from ledger.rules.casetype import bilingual
+from ledger.rules.published import as_map, bilingual, read_flag, read_list, read_text, read_texts
 from ledger.types import Bilingual, Value
 
 CAPACITIES: Final = ("receiving_point", "applicant_agent")
@@ -78,89 +78,62 @@ def parse_item(raw: Value) -> Item:
     Raises:
         DataError: ``catalogue.shape`` naming the item and the field.
     """
-    if not isinstance(raw, dict):
-        raise DataError("catalogue.shape", where="items", field="item")
-    where = _text(raw, "base_code", where="items")
-    materials = [_material(entry, where=where) for entry in _list(raw, "materials", where=where)]
-    proofs = [_proof(entry, where=where) for entry in _list(raw, "proofs", where=where)]
+    raw = as_map(raw, where="items", field="item")
+    where = read_text(raw, "base_code", where="items")
+    materials = [_material(entry, where=where) for entry in read_list(raw, "materials", where=where)]
+    proofs = [_proof(entry, where=where) for entry in read_list(raw, "proofs", where=where)]
     return Item(
         base_code=where,
         name=bilingual(raw.get("name"), where=where),
-        legal_basis=_text(raw, "legal_basis", where=where),
-        subject=_text(raw, "subject", where=where),
-        receive_levels=frozenset(_texts(raw, "receive_levels", where=where)),
-        accept_levels=frozenset(_texts(raw, "accept_levels", where=where)),
-        decide_level=_text(raw, "decide_level", where=where),
-        case_type=_text(raw, "case_type", where=where),
+        legal_basis=read_text(raw, "legal_basis", where=where),
+        subject=read_text(raw, "subject", where=where),
+        receive_levels=frozenset(read_texts(raw, "receive_levels", where=where)),
+        accept_levels=frozenset(read_texts(raw, "accept_levels", where=where)),
+        decide_level=read_text(raw, "decide_level", where=where),
+        case_type=read_text(raw, "case_type", where=where),
         receipt_capacity=_text_map(raw, "receipt_capacity", where=where),
         legal_days=_days(raw, "legal_days", where=where),
         promised_days=_days(raw, "promised_days", where=where),
-        unit=_text(raw, "unit", where=where, default="working_days"),
+        unit=read_text(raw, "unit", where=where, default="working_days"),
         forward_days=_days(raw, "forward_days", where=where) or 0,
         post_check_days=_days(raw, "post_check_days", where=where),
         materials=MappingProxyType({material.code: material for material in materials}),
-        steps=_texts(raw, "steps", where=where),
-        quota=_flag(raw, "quota", where=where),
-        proof_commitment=_flag(raw, "proof_commitment", where=where),
-        approval_commitment=_flag(raw, "approval_commitment", where=where),
-        certificate=_text(raw, "certificate", where=where, default=""),
-        local_rule=_text(raw, "local_rule", where=where, default="").strip(),
+        steps=read_texts(raw, "steps", where=where),
+        quota=read_flag(raw, "quota", where=where),
+        proof_commitment=read_flag(raw, "proof_commitment", where=where),
+        approval_commitment=read_flag(raw, "approval_commitment", where=where),
+        certificate=read_text(raw, "certificate", where=where, default=""),
+        local_rule=read_text(raw, "local_rule", where=where, default="").strip(),
         yellow_days=_days(raw, "yellow_days", where=where),
         proofs=MappingProxyType({proof.code: proof for proof in proofs}),
     )
 
 
 def _material(raw: Value, *, where: str) -> Material:
-    if not isinstance(raw, dict):
-        raise DataError("catalogue.shape", where=where, field="materials")
+    raw = as_map(raw, where=where, field="materials")
     return Material(
-        code=_text(raw, "code", where=where),
+        code=read_text(raw, "code", where=where),
         name=bilingual(raw.get("name"), where=where),
-        source=_text(raw, "source", where=where),
-        deferrable=_flag(raw, "deferrable", where=where),
-        promise=_flag(raw, "promise", where=where),
+        source=read_text(raw, "source", where=where),
+        deferrable=read_flag(raw, "deferrable", where=where),
+        promise=read_flag(raw, "promise", where=where),
     )
 
 
 def _proof(raw: Value, *, where: str) -> ProofKind:
-    if not isinstance(raw, dict):
-        raise DataError("catalogue.shape", where=where, field="proofs")
+    raw = as_map(raw, where=where, field="proofs")
     go_to = raw.get("go_to")
     return ProofKind(
-        code=_text(raw, "code", where=where),
+        code=read_text(raw, "code", where=where),
         name=bilingual(raw.get("name"), where=where),
-        allowed=_flag(raw, "allowed", where=where),
+        allowed=read_flag(raw, "allowed", where=where),
         go_to=NOWHERE if go_to is None else bilingual(go_to, where=where),
-        source=_text(raw, "source", where=where, default=""),
+        source=read_text(raw, "source", where=where, default=""),
     )
 
 
-def _text(raw: Mapping[str, Value], name: str, *, where: str, default: str | None = None) -> str:
-    value = raw.get(name, default)
-    if not isinstance(value, str):
-        raise DataError("catalogue.shape", where=where, field=name)
-    return value
-
-
-def _list(raw: Mapping[str, Value], name: str, *, where: str) -> list[Value]:
-    value = raw.get(name, [])
-    if not isinstance(value, list):
-        raise DataError("catalogue.shape", where=where, field=name)
-    return value
-
-
-def _texts(raw: Mapping[str, Value], name: str, *, where: str) -> tuple[str, ...]:
-    value = _list(raw, name, where=where)
-    texts = tuple(item for item in value if isinstance(item, str))
-    if len(texts) != len(value):
-        raise DataError("catalogue.shape", where=where, field=name)
-    return texts
-
-
 def _text_map(raw: Mapping[str, Value], name: str, *, where: str) -> Mapping[str, str]:
-    value = raw.get(name, {})
-    if not isinstance(value, dict):
-        raise DataError("catalogue.shape", where=where, field=name)
+    value = as_map(raw.get(name, {}), where=where, field=name)
     texts = {key: text for key, text in value.items() if isinstance(text, str)}
     if len(texts) != len(value):
         raise DataError("catalogue.shape", where=where, field=name)
@@ -170,12 +143,5 @@ def _text_map(raw: Mapping[str, Value], name: str, *, where: str) -> Mapping[str
 def _days(raw: Mapping[str, Value], name: str, *, where: str) -> int | None:
     value = raw.get(name)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise DataError("catalogue.shape", where=where, field=name)
-    return value
-
-
-def _flag(raw: Mapping[str, Value], name: str, *, where: str) -> bool:
-    value = raw.get(name, False)
-    if not isinstance(value, bool):
         raise DataError("catalogue.shape", where=where, field=name)
     return value

@@ -96,8 +96,7 @@ class WriteTx(ReadTx, Protocol):
     def append(
         self, log: str, first_seq: int, records: Sequence[tuple[str, bytes]], /
     ) -> tuple[NewRecord, ...]:
-        """Store frames of one log from ``first_seq`` on; frames already there with the same bytes are
-        skipped.
+        """Store frames of one log from a position on; those already there with the same bytes are skipped.
 
         Args:
             log: name of the log.
@@ -207,16 +206,13 @@ class Store(Protocol):
 
         Raises:
             StoreError: ``store.nested``, this thread is writing already; ``store.reopen``, an earlier failure
-            of the
-                disk leaves it unknown what was written; ``store.read_only``; ``store.busy``.
+                of the disk leaves it unknown what was written; ``store.read_only``; ``store.busy``.
         """
 
     def subscribe(self, *, after: int = 0) -> Subscription:
         """Return the records after a store position, then new ones as they are committed."""
 
-    def backup(
-        self, target: Path, *, without_tables: Sequence[str] = ("case_keys",), watch: Watch | None = None
-    ) -> None:
+    def backup(self, target: Path, *, without_tables: Sequence[str], watch: Watch | None = None) -> None:
         """Write a consistent copy beside the running writer, as a ledger file, with some tables emptied.
 
         Whoever watches is told of pages or tables, and may stop it: then there is no copy.

@@ -91,9 +91,7 @@ class MemoryStore:
         self._check_open()
         return RecordSubscription(lambda: self.recorder.subscribe(gt=after))
 
-    def backup(
-        self, target: Path, *, without_tables: Sequence[str] = ("case_keys",), watch: Watch | None = None
-    ) -> None:
+    def backup(self, target: Path, *, without_tables: Sequence[str], watch: Watch | None = None) -> None:
         """Refuse: there is nothing on a disk.
 
         Raises:

@@ -160,9 +160,7 @@ class PostgresStore:
         self._check_open()
         return RecordSubscription(lambda: self.recorder.subscribe(gt=after))
 
-    def backup(
-        self, target: Path, *, without_tables: Sequence[str] = ("case_keys",), watch: Watch | None = None
-    ) -> None:
+    def backup(self, target: Path, *, without_tables: Sequence[str], watch: Watch | None = None) -> None:
         """Write a consistent copy beside the running writer, as a ledger file, with some tables empty."""
         with self.reading() as connection:
             write_ledger_file(

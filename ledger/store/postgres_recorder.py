@@ -17,7 +17,7 @@ from eventsourcing.postgres import PostgresDatastore, PostgresProcessRecorder
 from psycopg import Connection, Cursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Composed, Literal
+from psycopg.sql import SQL, Literal
 
 from ledger.errors import ConfigError
 from ledger.store.postgres_schema import TRACKING_TABLE
@@ -113,11 +113,6 @@ class PostgresLedgerRecorder(PostgresProcessRecorder):
                 Literal(_LOCK_CLASS), Literal(key)
             ),
         ]
-
-    @property
-    def create_statements(self) -> list[Composed]:
-        """Return the statements for the library's own tables and types."""
-        return self.sql_create_statements
 
     def create_in(self, cursor: Cursor[DictRow]) -> None:
         """Create the library's types and tables in the caller's transaction: it does so in several."""

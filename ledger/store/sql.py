@@ -6,7 +6,7 @@ that a driver's own cache of prepared statements finds them again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -204,8 +204,3 @@ def _select(relation: str, names: tuple[str, ...], shape: Shape, ordering: Order
     )
     limit = f" LIMIT {mark}" if ordering.limited else ""
     return f"SELECT {quoted(names)} FROM {relation}{clause} ORDER BY {order}{limit}"
-
-
-def by_name(tables: Sequence[Table], *, mark: Mark, relations: Mapping[str, str]) -> dict[str, RowStatements]:
-    """Return the whole-row statements of several tables, by table name."""
-    return {table.name: row_statements(table, mark=mark, relation=relations[table.name]) for table in tables}

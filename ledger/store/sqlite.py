@@ -22,10 +22,7 @@ from ledger.sqlitefile import translate
 from ledger.store.contract import InlineView, ReadTx, Subscription, WriteTx
 from ledger.store.guard import RowTypes
 from ledger.store.sqlite_backup import write_backup
-from ledger.store.sqlite_recorder import (
-    LedgerDatastore,
-    LedgerRecorder,
-)
+from ledger.store.sqlite_recorder import LedgerDatastore, LedgerRecorder
 from ledger.store.sqlite_schema import statements
 from ledger.store.sqlite_tx import SqliteReadTx, SqliteWriteTx
 from ledger.store.sqlite_watch import FileWatch
@@ -71,18 +68,24 @@ class SqliteStore:
         self._check_open()
         if self.datastore.writer is None:
             raise StoreError("store.read_only", file=self.path.name)
+        self.check_reopened()
+        return _Writing(self, self.datastore.writer)
+
+    def check_reopened(self) -> None:
+        """Refuse to write where a failure left it unknown what is on the disk.
+
+        Raises:
+            StoreError: ``store.reopen``.
+        """
         if self.reopen_needed:
             raise StoreError("store.reopen", file=self.path.name)
-        return _Writing(self, self.datastore.writer)
 
     def subscribe(self, *, after: int = 0) -> Subscription:
         """Return the records after a store position, then new ones."""
         self._check_open()
         return RecordSubscription(lambda: self.recorder.subscribe(gt=after))
 
-    def backup(
-        self, target: Path, *, without_tables: Sequence[str] = ("case_keys",), watch: Watch | None = None
-    ) -> None:
+    def backup(self, target: Path, *, without_tables: Sequence[str], watch: Watch | None = None) -> None:
         """Write a consistent copy beside the running writer, with some tables emptied."""
         self._check_open()
         write_backup(self.datastore.connect, self.path, target, without_tables=without_tables, watch=watch)
@@ -188,14 +191,8 @@ class _Writing:
         store = self._store
         store.datastore.guard.enter()
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            store.datastore.guard.leave()
-            raise translate(error, store.path) from error
-        try:
-            self._look()
+            self._begin()
         except BaseException:
-            self._roll_back()
             store.datastore.guard.leave()
             raise
         self._tx = SqliteWriteTx(
@@ -223,12 +220,28 @@ class _Writing:
                 self._commit()
                 done = True
         finally:
-            if not done:
-                self._roll_back()
-            self._store.datastore.guard.leave()
+            # A disk that fails now must not shut out every later writer as well.
+            try:
+                if not done:
+                    self._roll_back()
+            finally:
+                self._store.datastore.guard.leave()
         if done and tx.ends:
             self._store.recorder.ends.update(tx.ends)
             self._store.recorder.notify()
+
+    def _begin(self) -> None:
+        """Take the write lock of the file, if nothing happened while others held the store."""
+        self._store.check_reopened()
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise translate(error, self._store.path) from error
+        try:
+            self._look()
+        except BaseException:
+            self._roll_back()
+            raise
 
     def _look(self) -> None:
         """Stop where another program wrote meanwhile: only who opens the file again knows what it holds."""

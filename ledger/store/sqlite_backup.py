@@ -25,8 +25,7 @@ def write_backup(
     without_tables: Sequence[str],
     watch: Watch | None = None,
 ) -> None:
-    """Copy a ledger file, empty some tables in the copy, and put it in place only when it is whole and
-    durable.
+    """Copy a ledger file, with some tables emptied; the copy is put in place once it is whole and durable.
 
     Args:
         connect: opens the source.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ledger.errors import StoreError
 from ledger.platform import FileLock, fsync_dir
-from ledger.sqlitefile import check_identity, check_version, translate
+from ledger.sqlitefile import check_identity, check_version, require_no_journal, translate
 from ledger.store.contract import InlineView
 from ledger.store.schema import CORE_TABLES
 from ledger.store.sqlite import SqliteStore
@@ -42,9 +42,11 @@ def open_sqlite(
     Raises:
         StoreError: ``store.missing``, ``store.exists``, ``store.locked``, ``store.not_a_ledger``,
             ``store.not_a_database``, ``store.schema_newer``, ``store.schema_differs``,
-            ``store.schema_foreign``, ``store.damaged``, ``store.disk_full``,
-            ``store.read_only``, ``store.cannot_open``.
+            ``store.schema_foreign``, ``store.damaged``, ``store.disk_full``, ``store.read_only``,
+            ``store.cannot_open``, ``store.journal``.
     """
+    if not create:
+        require_no_journal(path)
     wanted = merge_tables(CORE_TABLES, tables, *(view.tables for view in views))
     if read_only:
         return _open_reading(path, wanted, views, connect)

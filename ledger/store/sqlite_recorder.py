@@ -38,6 +38,8 @@ BUSY_TIMEOUT_S: Final = 5.0
 WAL_PAGES_BEFORE_CHECKPOINT: Final = 8000
 """32 MiB: the oftener, the oftener the same pages are copied while records come in by thousands."""
 CACHE_KIB: Final = 16_384
+READER_CACHE_KIB: Final = 4_096
+"""Each reader has its own; what is not in it comes from the system's cache, which all share."""
 STATEMENTS_CACHED: Final = 512
 READERS_MAX: Final = 15
 READER_WAIT_S: Final = 10.0
@@ -80,13 +82,13 @@ def prepare_reader(connection: sqlite3.Connection) -> None:
     """Make a connection that never writes and never checkpoints: only the writer does."""
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    _prepare(connection)
+    _prepare(connection, cache_kib=READER_CACHE_KIB)
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection, *, cache_kib: int = CACHE_KIB) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
 
 
 class ReaderPool(library.SQLiteConnectionPool):

@@ -10,6 +10,7 @@ from ledger import platform
 from ledger.days.calendar import local_date
 from ledger.facade import Home, Ledger
 from ledger.intact import NAMED_MAX, damaged_files
+from ledger.lawtime import DAY_MS
 from ledger.sqlitefile import file_uri
 from ledger.types import StationId, Watch
 from stations.checkup.checks import Check, Level, found
@@ -31,7 +32,6 @@ _MIB = 1 << 20
 _STEPS_BETWEEN_LOOKS = 100_000
 """Instructions of SQLite: some hundredths of a second."""
 Look = Callable[[], None]
-_DAY_MS = 86_400_000
 
 
 def examine(
@@ -64,20 +64,21 @@ def examine(
     parts: Sequence[Callable[[], Iterable[Check]]] = (
         lambda: (_program(),),
         lambda: _place(home, ledger, thorough=thorough, look=look),
-        lambda: (_disk(home, config), _clock(ledger, now_ms), _machine(home)),
+        lambda: (_folder(home), _disk(home, config), _clock(ledger, now_ms), _machine(home)),
         lambda: key_checks(home, ledger, station, key_fits=key_fits),
         lambda: row_checks(home, ledger, thorough=thorough, key_fits=key_fits, look=look),
         lambda: pad_checks(home, ledger) if key_fits else (),
-        lambda: head_checks(home, ledger, now_ms=now_ms),
+        lambda: head_checks(home, ledger, now_ms=now_ms, thorough=thorough),
         lambda: act_checks(ledger, station),
         lambda: (_attachments(home, ledger, station, thorough=thorough, key_fits=key_fits, look=look),),
         lambda: (_backup(home, config, now_ms),),
     )
     total = len(parts)
     checks: list[Check] = []
-    for place, part in enumerate(parts):  # noqa: B007
+    for part in parts:
         look()
         checks += part()
+        place += 1
     return checks
 
 
@@ -130,6 +131,15 @@ def _database(home: Home, *, thorough: bool, look: Look) -> Iterator[Check]:
         yield found("pages", "error", "doctor.pages_damaged")
     finally:
         connection.close()
+
+
+def _folder(home: Home) -> Check:
+    """Whether acts can be written: systems turn a disk with faults read-only without a word."""
+    places = (home.path, home.sentinel_dir, *(() if home.database_url() else (home.database_path,)))
+    closed = next((path for path in places if path.exists() and not os.access(path, os.W_OK)), None)
+    if closed is None:
+        return found("folder", "ok", "doctor.folder")
+    return found("folder", "error", "doctor.folder_read_only", path=str(closed))
 
 
 def _disk(home: Home, config: StationConfig) -> Check:
@@ -185,7 +195,7 @@ def _backup(home: Home, config: StationConfig, now_ms: int) -> Check:
     moment = last_backup_ms(home)
     if moment is None:
         return found("backup", "warning", "doctor.backup_never")
-    days = max(0, now_ms - moment) // _DAY_MS
+    days = max(0, now_ms - moment) // DAY_MS
     old = days >= config.backup_warn_days
     return found(
         "backup", "warning" if old else "ok", "doctor.backup_old" if old else "doctor.backup", days=days

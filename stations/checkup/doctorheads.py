@@ -9,28 +9,32 @@ from ledger.facade import Home, Ledger
 from ledger.facade.base.synctables import SECOND_FIRST
 from ledger.facade.base.types import LogInfo
 from ledger.facade.logs.countyfold import COUNTY_KINDS
+from ledger.facade.logs.countyseen import entry_without_seen
 from ledger.facade.logs.lostends import BESIDE_CHAIN
 from ledger.facade.peering.between import lost_by_reopening, was_seen
 from ledger.formats.chain import second_firsts
 from ledger.formats.checkpoint import read_checkpoint
 from ledger.formats.entry import decode_entry
 from ledger.formats.frame import split_frame
+from ledger.lawtime import DAY_MS
 from stations.checkup.checks import Check, found
 
 ACTS_NAMED_MAX = 12
-UNCOVERED_MS_MAX = 86_400_000
+UNCOVERED_MS_MAX = DAY_MS
 """How long entries may stand without a checkpoint outside the database: a day."""
 
 
-def head_checks(home: Home, ledger: Ledger, *, now_ms: int) -> Iterator[Check]:
+def head_checks(home: Home, ledger: Ledger, *, now_ms: int, thorough: bool) -> Iterator[Check]:
     """Yield what was found of each log that is written here, and of other histories of it.
 
     Args:
         home: the installation.
         ledger: its ledger, open for reading.
         now_ms: the machine's clock.
+        thorough: asks each entry for the county checkpoint that it names, not the newest one alone.
     """
     yield from _logs(home, ledger, now_ms=now_ms)
+    yield from _without_seen(ledger, thorough=thorough)
     yield from _second_firsts(ledger)
     yield from _lost_by_reopening(ledger)
 
@@ -44,27 +48,46 @@ def _logs(home: Home, ledger: Ledger, *, now_ms: int) -> Iterator[Check]:
         if log.doubt == BESIDE_CHAIN:
             yield found("head", "ok", "doctor.log_beside_ended", log=name, size=log.size)
             continue
-        if _is_beside(ledger, log):
+        is_beside = _is_beside(ledger, log)
+        if is_beside and not log.doubt:
             yield found("head", "error", "doctor.log_beside", log=name, size=log.size)
             continue
-        if log.doubt and log.kind in COUNTY_KINDS and _stands_beside(ledger, log):
+        if is_beside:
             path = str(home.sentinel_path(log.log_id))
             yield found("head", "error", "doctor.log_not_counted", log=name, size=log.size, path=path)
             continue
         if log.doubt:
-            # A station's log is opened anew by the next action; those of the county want the right key.
-            code = "doctor.log_doubt" if log.kind == "station" else "doctor.county_log_doubt"
             missing = _kept_size(home, log) - log.size
             if not ledger.parts.succession.is_continued(log.log_id):
-                yield found("head", "warning", code, log=name, reason=log.doubt)
+                yield _doubtful(log, name)
             elif missing > 0:
-                yield found(
-                    "head", "warning", "doctor.log_end_missing", log=name, missing=missing, reason=log.doubt
-                )
+                code = f"doctor.{'merge' if log.kind == 'merge' else 'log'}_end_missing"
+                yield found("head", "warning", code, log=name, missing=missing, reason=log.doubt)
             else:
                 yield found("head", "ok", "doctor.log_continued", log=name, reason=log.doubt)
             continue
         yield _head(ledger, log, kept=_kept_size(home, log), now_ms=now_ms)
+
+
+def _without_seen(ledger: Ledger, *, thorough: bool) -> Iterator[Check]:
+    """Tell where the county checkpoints that own entries name are gone: another history would be taken."""
+    with ledger.reading() as (tx, parts):
+        for log in parts.own.values():
+            if log.doubt or log.kind == "merge":
+                continue
+            after = 0 if thorough else max(0, log.size - 1)
+            seq = entry_without_seen(tx, log.name, after=after)
+            if seq:
+                yield found(
+                    "head", "error", "doctor.county_seen_lost", log=f"{log.kind} {log.station}", seq=seq
+                )
+
+
+def _doubtful(log: LogInfo, name: str) -> Check:
+    """A station's log is opened anew by the next action; one of the county stops until people reopen it."""
+    if log.kind == "station":
+        return found("head", "warning", "doctor.log_doubt", log=name, reason=log.doubt)
+    return found("head", "error", "doctor.county_log_doubt", log=name, reason=log.doubt)
 
 
 def _head(ledger: Ledger, log: LogInfo, *, kept: int, now_ms: int) -> Check:
@@ -121,12 +144,8 @@ def _second_firsts(ledger: Ledger) -> Iterator[Check]:
 
 
 def _is_beside(ledger: Ledger, log: LogInfo) -> bool:
-    """Whether a log of registry or catalogue that is written here counts nowhere."""
-    return log.kind in COUNTY_KINDS and not log.doubt and _stands_beside(ledger, log)
-
-
-def _stands_beside(ledger: Ledger, log: LogInfo) -> bool:
-    return ledger.parts.fold.is_beside(log.kind, log.log_id.hex())
+    """Whether a log of registry or catalogue counts nowhere: it stands beside the chain that does."""
+    return log.kind in COUNTY_KINDS and ledger.parts.fold.is_beside(log.kind, log.log_id.hex())
 
 
 def _kept_size(home: Home, log: LogInfo) -> int:

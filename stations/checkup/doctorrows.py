@@ -14,6 +14,7 @@ from ledger.facade.logs.treerows import lacking_nodes
 from ledger.facade.opened.listcheck import Compared, cases_without_key, compare_lists
 from ledger.facade.opened.looked import is_changed_outside
 from ledger.facade.opened.soundness import disowned_logs, is_unfounded, rules_without_facts, stateless_logs
+from ledger.facade.transfer.mergedrows import merged_differ
 from ledger.intact import NAMED_MAX
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf
@@ -56,6 +57,7 @@ def row_checks(
         disowned, outside = disowned_logs(parts), is_changed_outside(tx)
         stateless, lacking = stateless_logs(tx, parts), lacking_nodes(tx, parts.holdings.logs.values())
         compared = None if lost else compare_lists(tx, parts, thorough=thorough, vault=vault, look=look)
+        unmerged = merged_differ(tx, parts.holdings.of_kind("merge")) if thorough else 0
     for log in disowned:
         yield found("head", "error", "log.disowned", log=f"{log.kind} {log.station}", station=log.station)
     for tree in lacking:
@@ -74,17 +76,19 @@ def row_checks(
         yield found("rules", "error", "doctor.rules_without_facts", count=lost)
     else:
         yield found("rules", "ok", "doctor.rules")
-        yield from _list_checks(compared, thorough=thorough)
+        yield from _list_checks(compared, unmerged, thorough=thorough)
 
 
-def _list_checks(compared: Compared, *, thorough: bool) -> Iterator[Check]:
+def _list_checks(compared: Compared, unmerged: int, *, thorough: bool) -> Iterator[Check]:
     if compared.astray:
         yield found("lists", "error", "doctor.acts_astray", count=compared.astray)
     if compared.differ:
         yield found("lists", "error", "doctor.lists_differ", count=compared.differ)
     if compared.ungiven:
         yield found("lists", "error", "doctor.feeds_lack", count=compared.ungiven)
-    if not any(compared):
+    if unmerged:
+        yield found("lists", "error", "doctor.merged_differ", count=unmerged)
+    if not any((*compared, unmerged)):
         yield found("lists", "ok", "doctor.lists" if thorough else "doctor.lists_listed")
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ledger.cases.shape import CaseState, Rules
+from ledger.cases.shape import CaseState
 from ledger.cases.waiting import candidates
 from ledger.data import case_types as shipped_case_types
 from ledger.errors import BanjianError, ConfigError, RuleError
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.opened.soundness import require_rules
 from ledger.rules.casetype import CaseType
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, Facts
 from stations.cli.amending import AMEND, amended_personal
 from stations.cli.call import App, Call
@@ -159,7 +160,8 @@ def _facts(
     if changes is not None:
         amended = next((step.action for step in state.steps if step.act.act_id == facts.get("target")), "")
         shape = rules.case_type.actions.get(amended)
-        facts["changes"] = type_changes(changes, {} if shape is None else shape.facts, acts=acts)
+        fields = {} if shape is None else shape.facts
+        facts["changes"] = type_changes(changes, fields, action=amended, acts=acts)
     return facts
 
 

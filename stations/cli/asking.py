@@ -64,7 +64,6 @@ def ask_until_answered(
     *,
     read: Callable[[str], T],
     look: Callable[[], T | None],
-    patience: Patience | None = None,
 ) -> T:
     """Hand over what may be sent several times, until its answer comes.
 
@@ -74,12 +73,11 @@ def ask_until_answered(
         body: what is handed over.
         read: understands the answer.
         look: finds what was done by other means; None where it cannot.
-        patience: how long; ``PATIENCE`` by default.
 
     Raises:
-        StoreError: as ``ask``; ``serve.no_answer`` after all patience.
+        StoreError: as ``ask``; ``serve.no_answer`` after all of ``PATIENCE``.
     """
-    patience = patience or PATIENCE
+    patience = PATIENCE
     until, wait_s, handed_over = time.monotonic() + patience.total_s, patience.first_s, False
     while True:
         left_s = max(_LEAST_S, until - time.monotonic())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import click
 
@@ -39,6 +40,17 @@ def options_of(command: click.Command, args: Sequence[str]) -> list[str]:
         for name in param.opts
     }
     return plain_options(args, lambda word: flags.get(word) is False)
+
+
+def named_folder(args: Sequence[str], env: Mapping[str, str]) -> Path | None:
+    """Return the installation that words or surroundings name, where the command is not known yet."""
+    named = env.get("BANJIAN_DIR", "")
+    for index, word in enumerate(args):
+        if word == "--dir" and index + 1 < len(args):
+            named = args[index + 1]
+        elif word.startswith("--dir="):
+            named = word.partition("=")[2]
+    return Path(named) if named else None
 
 
 def maybe_value(word: str) -> bool:

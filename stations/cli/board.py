@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-from ledger.cases.case import CaseState, Step
+from ledger.cases.shape import CaseState, Step
 from ledger.days.calendar import local_date
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
@@ -22,7 +22,7 @@ from stations.conflictsides import open_sides
 from stations.silence import silence_of
 from stations.words.casenames import station_name
 from stations.words.moments import show_moment, span
-from stations.words.rows import MONTH_COUNTS, MONTH_HEADINGS
+from stations.words.rows import MONTH_COUNTS, MONTH_HEADINGS, item_words
 
 BOARD_HEADINGS = ("station", "name", "entries", "complete_to", "heard", "waiting", "remarks")
 
@@ -37,7 +37,7 @@ def board(call: Call) -> int:
         lines = station_board(ledger, StationId(station))
     for line in lines:
         call.emit(_board_object(line, now_ms))
-    rows = [board_row(call, line, now_ms, own=line.station == station) for line in lines]
+    rows = [board_row(call, line, now_ms, own=line.own) for line in lines]
     call.table([call.say(f"head.{name}") for name in BOARD_HEADINGS], rows)
     return 0
 
@@ -79,8 +79,9 @@ def _show_repeated(call: Call, ledger: Ledger) -> None:
         for case in cases:
             call.line(
                 call.say(
-                    "conflicts.repeated_case", case=case.case_id.hex()[:12], item=case.item_name,
-                    applicant=case.applicant or "—", when=show_moment(case.opened_at_ms),
+                    "conflicts.repeated_case", case=case.case_id.hex()[:12],
+                    item=item_words(call.say, ledger, case), applicant=case.applicant or "—",
+                    when=show_moment(case.opened_at_ms),
                     station=station_name(ledger.knowledge.registry, case.received_station),
                 )
             )  # fmt: skip
@@ -107,7 +108,7 @@ def show_twins(call: Call) -> int:
                     ],
                 }
             )
-            name = cases[0].item_name if cases else twin.item
+            name = item_words(call.say, ledger, cases[0]) if cases else twin.item
             call.line(call.say("twins.pair", item=name, applicant=cases[0].applicant if cases else "—"))
             for one in cases:
                 place = station_name(ledger.knowledge.registry, one.received_station)
@@ -213,7 +214,7 @@ def _board_object(line: BoardLine, now_ms: int) -> Mapping[str, object]:
         "heard_at_ms": line.heard_at_ms, "silent_ms": line.silent_ms(now_ms), "via": line.via,
         "waiting": line.waiting, "oldest_ms": line.oldest_ms, "clock_off_ms": line.clock_off_ms,
         "version": line.version, "forked": line.forked, "skipped": line.skipped,
-        "attachments": line.attachments,
+        "attachments": line.attachments, "own": line.own,
         "without_effect": line.without_effect, "stranded": line.stranded,
         "refused": [{"code": one.code, "log": one.log, "at_ms": one.at_ms} for one in line.refused],
     }  # fmt: skip

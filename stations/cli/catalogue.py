@@ -23,6 +23,7 @@ from stations.cli.receive import find_item
 from stations.cli.session import desk, reading
 from stations.office.publishing import publications_in, read_object
 from stations.unreadable import unreadable
+from stations.words.casenames import basis_name
 
 
 def show_all(call: Call, *, text: str | None) -> int:
@@ -42,7 +43,7 @@ def show_all(call: Call, *, text: str | None) -> int:
                 (
                     code,
                     call.say.pick(item.name),
-                    item.legal_basis,
+                    basis_name(call.say, item.legal_basis),
                     _levels(call, item.receive_levels),
                     call.say(f"level.{item.decide_level}"),
                     _days(item.promised_days),
@@ -73,7 +74,7 @@ def show(call: Call, *, item: str) -> int:
         call.emit(_item_object(found))
         call.line(f"{found.base_code}  {found.name.zh}  {found.name.en}")
         for key, words in (
-            ("basis", found.legal_basis),
+            ("basis", basis_name(call.say, found.legal_basis)),
             ("case_type", call.say.pick(rules.case_type.name)),
             ("receive_at", _levels(call, found.receive_levels)),
             ("decide_at", call.say(f"level.{found.decide_level}")),

@@ -12,7 +12,7 @@ from ledger.facade.opened.setup import CountyCreated, CountyPlan, county_station
 from ledger.facade.peering.between import stations_behind
 from ledger.formats.genesis import LogKind
 from stations.cli.call import Call
-from stations.cli.countynote import accept_note, read_note, write_note
+from stations.cli.countynote import accept_note, write_note
 from stations.cli.countyrescue import rescue
 from stations.cli.database import read_url
 from stations.cli.grammar import Param, Spec
@@ -30,6 +30,7 @@ from stations.office.founding import (
 )
 from stations.office.inviting import spaced
 from stations.office.newkeys import SUFFIX
+from stations.unreadable import read_named
 
 KINDS: Mapping[str, LogKind] = {"registry": "registry", "catalogue": "catalogue", "merge": "merge"}
 """Logs of the county that are opened anew after a restore."""
@@ -111,7 +112,7 @@ def reopen(call: Call, *, kind: str, seen: str | None, anyway: bool) -> int:
     Raises:
         RuleError: ``county.stations_behind``: some have not, and may hold acts that would lose their effect.
     """
-    newest = b"" if seen is None else read_note(Path(seen))
+    newest = b"" if seen is None else read_named(Path(seen))
     signer = signing_key(call)
     with desk(call, whole=False) as at:
         ledger = at.ledger

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.errors import ConfigError, RuleError, StoreError
+from ledger.errors import ConfigError, RuleError
 from ledger.facade.peering.between import accept_county_note, county_note, note_to_accept
 from ledger.formats.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from stations.cli.call import Call
 from stations.cli.session import exchanging, reading
+from stations.unreadable import read_named
 
 
 def write_note(call: Call, *, out: str) -> int:
@@ -36,7 +37,7 @@ def accept_note(call: Call, *, file: str | None, yes: bool) -> int:
         with reading(call, whole=False) as ledger:
             note = note_to_accept(ledger)
     else:
-        note = read_note(Path(file))
+        note = read_named(Path(file))
     if not yes:
         log, size = _place(note)
         raise ConfigError("county.accept_confirm", log=log[:8], size=size)
@@ -49,18 +50,6 @@ def accept_note(call: Call, *, file: str | None, yes: bool) -> int:
             accept_county_note(held, note)
     _tell(call, "county.note_accepted", note)
     return 0
-
-
-def read_note(path: Path) -> bytes:
-    """Return the bytes of a file with a checkpoint.
-
-    Raises:
-        StoreError: ``home.unreadable``.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError("home.unreadable", path=str(path), detail=error.strerror or "") from error
 
 
 def _tell(call: Call, key: str, note: bytes, *, file: str = "") -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.errors import StoreError
 from ledger.facade import Home
 from ledger.facade.base.home import GENESIS_NAME
 from ledger.facade.opened.rescuing import rescue_county
@@ -13,6 +12,7 @@ from stations.cli.call import Call
 from stations.cli.keys import read_ledger_id
 from stations.config import write_config
 from stations.kept.restoring import check_ca_key
+from stations.unreadable import read_named
 from sync.certs.credentials import (
     CA_KEY_NAME,
     CA_NAME,
@@ -33,7 +33,7 @@ def rescue(call: Call, *, dir_: str, station_dir: str, ca_key: str, ledger_id: s
         ConfigError: ``home.exists``; ``tls.not_joined`` for a station without certificate.
     """
     expected, source = read_ledger_id(ledger_id), Home(Path(station_dir))
-    genesis, key = _read(source.path / GENESIS_NAME), _read(Path(ca_key))
+    genesis, key = read_named(source.path / GENESIS_NAME), read_named(Path(ca_key))
 
     def finish(folder: Path, station: StationId) -> None:
         certificate = read_ca_certificate(source, expected)
@@ -53,10 +53,3 @@ def rescue(call: Call, *, dir_: str, station_dir: str, ca_key: str, ledger_id: s
     call.emit({"station": station, "dir": str(home.path), "ledger_id": expected.hex()})
     call.hint("county.rescue_next", dir=home.path)
     return 0
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError("home.unreadable", path=str(path), detail=error.strerror or "") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from stations.cli.asmeant import named_folder
 from stations.cli.call import App
 from stations.journal import LOG_FOLDER
 
@@ -57,14 +58,8 @@ def _named(args: Sequence[str], tree: click.Command | None) -> list[str]:
 
 
 def _folders(args: Sequence[str], app: App) -> list[Path]:
-    named = app.env.get("BANJIAN_DIR", "")
-    for index, word in enumerate(args):
-        if word == "--dir" and index + 1 < len(args):
-            named = args[index + 1]
-        elif word.startswith("--dir="):
-            named = word.partition("=")[2]
-    temporary = Path(tempfile.gettempdir())
-    return [Path(named) / LOG_FOLDER, temporary] if named and Path(named).is_dir() else [temporary]
+    home, temporary = named_folder(args, app.env), Path(tempfile.gettempdir())
+    return [home / LOG_FOLDER, temporary] if home is not None and home.is_dir() else [temporary]
 
 
 def _write(name: str, text: str, folders: Sequence[Path]) -> Path:

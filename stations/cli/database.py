@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ledger.errors import StoreError
 from ledger.facade.base.home import one_line
 from ledger.facade.opened.moving import complete_postgres, move_to_postgres
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
+from stations.unreadable import read_named
 
 
 def move(call: Call, *, file: str, owner_url_file: str | None) -> int:
@@ -40,11 +40,7 @@ def read_url(name: str) -> str:
         ConfigError: ``home.database_url``.
     """
     path = Path(name)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise StoreError("home.unreadable", path=name, detail=error.strerror or "") from error
-    return one_line(raw, path)
+    return one_line(read_named(path), path)
 
 
 SPECS = (

@@ -20,6 +20,7 @@ from stations.office.inviting import (
     DAYS_DEFAULT,
     Offer,
     check_addresses,
+    invite_addresses,
     make_invite,
     read_station,
     spaced,
@@ -43,7 +44,6 @@ def station(
     """Write an invite for a station; one that the registry does not know is enrolled first."""
     number = read_station(station)
     check_addresses(address)
-    offer = Offer(station=number, addresses=tuple(address), days=days or DAYS_DEFAULT, roles=role)
     signer = signing_key(call)
     with reading(call) as ledger:
         if ledger.training:
@@ -55,15 +55,19 @@ def station(
             raise ConfigError("invite.station_new", station=number)
         _enrol(call, signer, number, name=name, level=level, upstream=upstream)
     with reading(call) as ledger:
+        offer = Offer(
+            station=number,
+            addresses=invite_addresses(ledger, number, address),
+            days=days or DAYS_DEFAULT,
+            roles=role,
+        )
         invite = make_invite(
             ledger, signer, offer, ca_fingerprint=ca.fingerprint, randomness=call.app.randomness
         )
-    try:
-        raw = encode_invite(invite, signer)
-        write_durably(Path(out), raw)
-    except OSError as error:
-        raise ConfigError("cli.file", path=out) from error
+    write_durably(Path(out), encode_invite(invite, signer))
     call.line(call.say("invite.made", station=number, name=invite.station_name, file=out))
+    for above in invite.addresses:
+        call.line(call.say("invite.calls", address=above))
     call.line(call.say("county.ledger_id", number=spaced(invite.ledger_id)))
     call.emit(
         {
@@ -75,7 +79,9 @@ def station(
             "ca_fingerprint": invite.ca_fingerprint.hex(),
         }
     )
-    call.hint("invite.next", file=Path(out).name)
+    if not invite.addresses:
+        call.notice("invite.no_address", {"station": invite.upstream})
+    call.hint("invite.next" if invite.addresses else "invite.next_stick", file=Path(out).name)
     return 0
 
 

@@ -12,7 +12,7 @@ from stations.cli.call import Call
 from stations.cli.joincells import chosen, key_cells, key_object, office_of, settled_object
 from stations.cli.keyring import signing_key
 from stations.cli.session import reading
-from sync.joining.approval import KeyState, key_states
+from sync.joining.approval import key_states
 from sync.joining.joinforms import decode_request
 from sync.joining.newcomer import REQUEST_NAME
 from sync.joining.rejection import Rejection, decode_rejection
@@ -51,23 +51,25 @@ def status(call: Call) -> int:
     asked = decode_request(raw)
     with reading(call, whole=False) as ledger:
         states = key_states(ledger.knowledge.registry, asked)
-    if all(state.enrolled for state in states):
+    done = all(state.enrolled for state in states)
+    unheard = None if done else _ask(raw)
+    if done:
         # The names in it are of no more use.
         (home.path / REQUEST_NAME).unlink(missing_ok=True)
-    else:
-        unheard = _ask(raw)
     for state in states:
         call.line("  ".join(key_cells(call, state)).rstrip())
-    done = all(state.enrolled for state in states)
     call.emit(
         {
             "station": asked.invite.station,
             "state": APPROVED if done else WAITING,
             "keys": [key_object("", asked.invite.station, state) for state in states],
-            "unheard": "" if done or unheard is None else unheard.code,
+            "unheard": "" if unheard is None else unheard.code,
         }
     )
-    _conclude(call, states, None if done else unheard)
+    if done:
+        call.line(call.say("join.status_approved"))
+    else:
+        _tell_waiting(call, unheard)
     return 0
 
 
@@ -116,10 +118,7 @@ def _ask(raw: bytes) -> StoreError | None:
     return None
 
 
-def _conclude(call: Call, states: tuple[KeyState, ...], unheard: StoreError | None) -> None:
-    if all(state.enrolled for state in states):
-        call.line(call.say("join.status_approved"))
-        return
+def _tell_waiting(call: Call, unheard: StoreError | None) -> None:
     call.line(call.say("join.status_waiting"))
     if unheard is not None:
         call.line(call.say("join.status_unheard", reason=call.say.message(unheard.code, unheard.params).what))

@@ -11,14 +11,17 @@ from ledger.facade import Command, Home
 from ledger.types import CaseId
 from stations.checkup.checks import Check, found
 from stations.checkup.doctor import examine
+from stations.checkup.told import check_message
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading, station_for
 from stations.cli.types import OneOf, WholeNumber
 from stations.config import StationConfig
+from stations.kept import platformlist
 from stations.kept.attachments import Attachments, drop_case
 from stations.kept.backup import make_backup
+from stations.kept.platformlist import blank_erased
 from stations.kept.rosters import FOLDER, blank_cases
 from stations.kept.sealed import SealedFolder
 from stations.keyless import open_to_examine
@@ -42,7 +45,7 @@ def doctor(call: Call, *, full: bool) -> int:
     worst = any(check.level == "error" for check in checks)
     rows = []
     for check in checks:
-        message = call.say.message(check.code, check.params)
+        message = check_message(call.say, check)
         sign, style = _SIGNS[check.level]
         rows.append(
             (
@@ -88,6 +91,8 @@ def backup(call: Call, *, to: str | None) -> int:
         done = make_backup(ledger, Path(folder), now_ms=call.app.clock.now_ms())
     call.line(call.say("backup.done", folder=done.folder, size=max(1, done.size_bytes >> 10)))
     call.emit({"folder": str(done.folder), "size_bytes": done.size_bytes, "case_keys": done.case_key_count})
+    if not done.noted:
+        call.notice("backup.unnoted", {})
     call.hint("backup.next")
     return 0
 
@@ -118,6 +123,7 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
         count = at.erase(command, signer)
         drop_case(Attachments(call.home(), call.app.randomness), ledger, case_id)
         _drop_typed(call, case_id)
+        blank_erased(SealedFolder(call.home(), platformlist.FOLDER, call.app.randomness), ledger)
         call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
         elsewhere = held_elsewhere(ledger, case_id)

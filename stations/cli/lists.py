@@ -20,6 +20,7 @@ from stations.cli.session import named_station, reading
 from stations.cli.types import DateType, OneOf, StationType
 from stations.papers.sheets import Sheet, write_workbook
 from stations.words.rows import HEADINGS, row_texts
+from stations.writtenhere import stations_here
 
 DAY_PARTS = (
     "received", "returned", "not_accepted", "overdue", "at_risk", "pending", "offered",
@@ -173,7 +174,7 @@ def _sheet(
 
 
 def _only_station(call: Call, ledger: Ledger) -> StationId:
-    own = sorted({log.station for log in ledger.logs() if log.own and log.kind == "station"})
+    own = stations_here(ledger)
     configured = call.config().station
     if configured and len(own) != 1:
         return StationId(configured)

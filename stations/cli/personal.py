@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ledger.contact import check_contact
 from ledger.errors import ConfigError
 from ledger.identity import check_personal
 from ledger.types import Facts
@@ -47,6 +48,8 @@ def read_personal(values: Mapping[str, object]) -> Facts | None:
     applicant = personal.get("applicant")
     if isinstance(applicant, dict) and "id_no" in applicant:
         applicant.setdefault("id_kind", "resident")
+    for role, texts in typed_people(values).items():
+        check_contact(texts, whose=role)
     check_personal(personal)
     return personal or None
 

@@ -94,7 +94,7 @@ def _signed_head(call: Call, at: Desk, done: Performed) -> str:
     try:
         return at.checkpoint(done.log_id)
     except StoreError as error:
-        reason = call.say.message(error.code, error.params).what
+        reason = call.say.message(error.code, error.params).what.rstrip("。.")
         call.notice("receive.head_unsigned", {"reason": reason})
         return ""
 

@@ -16,6 +16,7 @@ from stations.cli.keyring import new_key, signing_key
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf, StaffType, StationType
 from stations.keyrequest import decode_request
+from stations.office.inviting import spaced
 from stations.unreadable import unreadable
 
 
@@ -23,13 +24,10 @@ def show(call: Call) -> int:
     """Show the ledger id, purpose, sizes, roots, registrars and root acts that wait for a second key."""
     with reading(call, whole=False) as ledger:
         registry = ledger.knowledge.registry
-        number = ledger.ledger_id.hex()
         keys = list(registry.keys())
         roots = [held.key_id.hex() for held in keys if held.kind == "root"]
         registrars = [held for held in keys if held.kind == "registrar"]
-        call.line(
-            call.say("county.ledger_id", number=" ".join(number[at : at + 8] for at in range(0, 64, 8)))
-        )
+        call.line(call.say("county.ledger_id", number=spaced(ledger.ledger_id)))
         call.line(
             call.say("registry.sizes", registry=registry.size, catalogue=ledger.knowledge.catalogue.size)
         )
@@ -46,7 +44,7 @@ def show(call: Call) -> int:
             )
         call.emit(
             {
-                "ledger_id": number,
+                "ledger_id": ledger.ledger_id.hex(),
                 "purpose": ledger.genesis.purpose,
                 "division_code": ledger.genesis.division_code,
                 "registry_size": registry.size,

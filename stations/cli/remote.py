@@ -11,7 +11,7 @@ import aiohttp
 
 from ledger.errors import StoreError
 from ledger.facade import Home, Performed, SignedAct
-from ledger.formats.act import Act, case_of, decode_act
+from ledger.formats.act import case_of, read_act
 from stations.cli.asking import BASE, NO_ANSWER, Reached, ask, ask_until_answered, connector
 from stations.serving.bundlejobs import BundleJob, Step
 from stations.serving.bundleroute import PATH
@@ -103,7 +103,7 @@ def _unanswered(path: str, signed: SignedAct) -> StoreError:
         look = f"banjian show {signed.number}"
         return StoreError("serve.unanswered_receipt", number=signed.number, token=signed.token, look=look)
     act = signed.act_id.hex()
-    case = case_of(Act(decode_act(signed.raw), signed.raw, signed.sig, signed.act_id)).hex()[:SHORT]
+    case = case_of(read_act(signed.raw, signed.sig)).hex()[:SHORT]
     look = f"banjian-audit show-act {act[:SHORT]}" if path == COUNTY_PATH else f"banjian show {case}"
     return StoreError("serve.unanswered", act=act[:SHOWN], look=look)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ledger.errors import StoreError
 from ledger.facade.opened.granted import grant_beside, list_grants
+from ledger.platform import write_durably
 from ledger.registry.grant import REASONS
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -51,7 +52,7 @@ def reset(call: Call, *, no: str, reason: str | None, days: int | None, out: str
         if grant is None:
             raise StoreError("home.unreadable", path=str(folder), detail="")
         carried = Path(out) if out else folder / f"{no}{BROUGHT_SUFFIX}"
-        _write(carried, pack_brought(path.read_bytes(), grant))
+        write_durably(carried, pack_brought(path.read_bytes(), grant), private=True)
         until = show_moment(grant.until_ms)
         call.line(call.say("staff.reset", no=no, key=signer.key_id.hex(), until=until))
         call.emit(
@@ -130,19 +131,6 @@ def bring_one(call: Call, *, file: str) -> int:
             call.line(call.say("key.brought_until", until=show_moment(brought.grant.until_ms)))
         call.emit({"staff_no": brought.staff_no, "file": str(brought.path)})
     return 0
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write the file that carries the key; the key itself is sealed in it.
-
-    Raises:
-        StoreError: ``home.unreadable``.
-    """
-    try:
-        path.write_bytes(content)
-        path.chmod(0o600)
-    except OSError as error:
-        raise StoreError("home.unreadable", path=str(path), detail=error.strerror or "") from error
 
 
 _NO = Param(name="NO", type=StaffType(), required=True)

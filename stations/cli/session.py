@@ -24,6 +24,7 @@ from ledger.formats.keys import Signer
 from ledger.types import Facts, KeyId, LogId, StationId
 from stations.cli.call import Call
 from stations.cli.keyring import require_name
+from stations.writtenhere import stations_here
 
 T = TypeVar("T")
 _PREPARE_AGAIN = frozenset(("number.taken", "act.outdated"))
@@ -313,7 +314,7 @@ def station_for(call: Call, ledger: Ledger, key_id: KeyId) -> StationId:
         require_name(call, held.staff_no)
     if call.station:
         return StationId(call.station)
-    own = sorted({log.station for log in ledger.logs() if log.own and log.kind == "station"})
+    own = stations_here(ledger)
     if not own and ledger.main_station is not None:
         # A station that has joined and not acted yet: its log is opened by who acts first.
         own = [ledger.main_station]

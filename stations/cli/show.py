@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ledger.cases.decided import correction_object, corrections_of, plain_facts, ruling_object, rulings_of
 from ledger.cases.judge import SETTLED_WAITING
@@ -12,6 +12,7 @@ from ledger.facade import CasePage, Ledger
 from ledger.formats.envelope import read_envelope
 from ledger.formats.keys import key_id
 from ledger.oneline import shown, with_rare_codes
+from ledger.texts import Message
 from ledger.types import ActId, Facts, KeyId, StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
@@ -122,6 +123,8 @@ def _print_steps(call: Call, ledger: Ledger, page: CasePage, names: Names) -> No
     headings = ("counted", "moment", "action", "person", "place", "effect", "act")
     call.table([call.say(f"head.{name}") for name in headings], rows)
     for step in page.state.steps:
+        if step.act.act_id in page.hindered:
+            call.line(f"  {step.act.act_id.hex()[:8]}  {not_in_effect(call.say, page, names, step)}")
         words = _personal_words(page.personal.get(step.act.act_id))
         if words:
             call.line(f"  {step.act.act_id.hex()[:8]}  {words}")
@@ -135,6 +138,9 @@ def _effect(call: Call, page: CasePage, step: Step, names: Names) -> Cell:
     if step.effective:
         state = state_name(call.say, page.rules.case_type, step.status_after)
         return call.say("show.late_entry", state=state) if step.act.facts.get("late_entry") else state
+    if step.act.act_id in page.hindered:
+        # Why takes a line of its own below: it would make every line of the table as long.
+        return Styled(text=call.say("show.pending_hindered"), style="yellow")
     style = "red" if weight_of(page, step) == "without" else "yellow"
     return Styled(text=not_in_effect(call.say, page, names, step), style=style)
 
@@ -157,11 +163,19 @@ def _print_clocks(call: Call, page: CasePage, *, why: bool) -> None:
 
 def _print_findings(call: Call, page: CasePage, names: Names) -> None:
     for finding in page.state.findings:
-        call.line("  ! " + names.message(finding.code, finding.params).what)
+        call.line("  ! " + _of_steps(call, page, finding.acts, names.message(finding.code, finding.params)))
     for notice in page.notices:
         message = names.message(notice.code, notice.params)
-        call.line("  ! " + message.what)
+        call.line("  ! " + _of_steps(call, page, notice.acts, message))
         call.line("    " + message.next_step)
+
+
+def _of_steps(call: Call, page: CasePage, acts: Sequence[ActId], message: Message) -> str:
+    """Say of which steps something is told: the same may be found of several."""
+    steps = [str(at) for at, step in enumerate(page.state.steps, start=1) if step.act.act_id in acts]
+    if not steps:
+        return message.what
+    return call.say("show.of_steps", steps=call.say("list.and").join(steps), text=message.what)
 
 
 def _print_permissions(call: Call, page: CasePage, names: Names) -> None:

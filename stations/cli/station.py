@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from ledger.facade import Ledger
 from ledger.registry import actions as registry_actions
-from ledger.registry.station import LEVELS
+from ledger.registry.station import CODE_SYSTEM, LEVELS
 from ledger.types import Facts, StationId
+from stations.checkup.clockdoubt import clock_doubt
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
+from stations.cli.joincells import office_of
 from stations.cli.keyring import signing_key
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf, StationType
 from stations.office.closing import require_empty
-from stations.office.inviting import CODE_SYSTEM, read_station, station_facts
-
-SECOND_MS = 1_000
+from stations.office.inviting import read_station, station_facts
+from stations.office.lostmachine import end_machine
 
 
 def add(
@@ -95,18 +96,32 @@ def close(call: Call, *, station: str, anyway: bool) -> int:
     return 0
 
 
-def end_certificates(call: Call, *, station: str) -> int:
-    """End every certificate that a station was given so far: a machine of it was lost."""
+def end_certificates(call: Call, *, station: str, anyway: bool) -> int:
+    """End every certificate that a station was given so far, and its machine's keys: it was lost."""
     number = read_station(station)
     signer = signing_key(call)
-    # Certificates count in seconds: one that is issued right behind this act is none of these.
-    before_ms = call.app.clock.now_ms() // SECOND_MS * SECOND_MS
     with desk(call) as at:
-        facts = registry_actions.end_certificates(station=number, before_ms=before_ms)
-        done = at.register("end_certificates", facts, signer)
+        office = office_of(call, at.ledger)
+        is_clock_right = anyway or clock_doubt(at.ledger, call.app.clock.now_ms()) is None
+        done = end_machine(
+            at.ledger, at.register, signer, number, office=office, is_clock_right=is_clock_right
+        )
         call.line(call.say("station.ended", station=number))
-        call.emit({"station": number, "before_ms": before_ms, "act_id": done.act_id.hex()})
+        purposes = [call.say(f"join.service.{purpose}") for purpose in done.purposes]
+        if purposes:
+            call.line(call.say("station.ended_keys", purposes=call.say("list.and").join(purposes)))
+        call.emit(
+            {
+                "station": number,
+                "before_ms": done.before_ms,
+                "act_id": done.act_id.hex(),
+                "keys_ended": list(done.purposes),
+            }
+        )
+        below = [one.station for one in at.ledger.knowledge.registry.stations() if one.upstream == number]
     call.hint("station.next_invite", station=number)
+    if below:
+        call.hint("station.next_below", station=number, count=len(below))
     return 0
 
 
@@ -174,7 +189,7 @@ SPECS = (
     Spec(
         path=("station", "end-certificates"),
         run=end_certificates,
-        params=(_STATION,),
+        params=(_STATION, Param(name="anyway", flag=True)),
         signs=True,
         group="setup",
     ),

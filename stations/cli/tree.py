@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from ledger.errors import ConfigError
+from stations.cli.asmeant import named_folder
 from stations.cli.call import App
 from stations.cli.grammar import LocalGroup, LocalOption, Spec, build_command, help_option
 from stations.cli.types import OneOf
@@ -99,8 +100,8 @@ def _asked_for(say: Say, args: Sequence[str], app: App) -> list[Spec]:
     if args[:1] == ["--version"]:
         return []
     if not word:
-        return all_specs(say, _directory(args, app), app)
-    actions = _action_specs(say, _directory(args, app), app)
+        return all_specs(say, named_folder(args, app.env), app)
+    actions = _action_specs(say, named_folder(args, app.env), app)
     return [spec for spec in actions if spec.path[0] == word] or [*actions, *_fixed_specs()]
 
 
@@ -192,13 +193,3 @@ def _first_word(args: Sequence[str]) -> str:
         elif not word.startswith("-"):
             return word
     return ""
-
-
-def _directory(args: Sequence[str], app: App) -> Path | None:
-    named = app.env.get("BANJIAN_DIR", "")
-    for index, word in enumerate(args):
-        if word == "--dir" and index + 1 < len(args):
-            named = args[index + 1]
-        elif word.startswith("--dir="):
-            named = word.partition("=")[2]
-    return Path(named) if named else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from stations.county import work
 from stations.county.clock import DirectedClock
 from stations.county.forms import LINE_BYTES_MAX, Message, decode, encode
 from stations.server import StationServer
+from stations.serving.wire import outcome_object
 
 T = TypeVar("T")
 NEVER_S = 10**7
@@ -94,7 +95,7 @@ class Actor:
             await self._stop(name)
             return None
         if message["do"] == "sync":
-            return work.outcome(await acting.server.network.sync_now())
+            return outcome_object(await acting.server.network.sync_now())
         if message["do"] == "act" and message.get("announce"):
             # The director waits for this line to end the process in the middle of what follows.
             self._send(encode({"id": message["id"], "begun": True}))
@@ -178,10 +179,5 @@ async def _run() -> None:
     await actor.end()
 
 
-def _main() -> None:
-    task: Awaitable[None] = _run()
-    asyncio.run(task)  # type: ignore[arg-type]
-
-
 if __name__ == "__main__":
-    _main()
+    asyncio.run(_run())

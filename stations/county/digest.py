@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from hashlib import sha256
 
-from ledger.cases.case import CaseState
-from ledger.cases.shape import Step
+from ledger.cases.shape import CaseState, Step
 from ledger.types import Value
 
 KEYED = frozenset(("number", "salt", "token", "token_hash", "target"))

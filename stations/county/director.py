@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.lawtime import MINUTE_MS
 from ledger.types import Facts
 from stations.county.forms import Message, to_plain
-from stations.county.hours import MINUTE_MS, at, is_working_day, later, next_open
+from stations.county.hours import at, is_working_day, later, next_open
 from stations.county.memory import Case, Memory
 from stations.county.plan import Place, Plan
 from stations.county.scripts import Scripts, Step, item_of

@@ -12,8 +12,8 @@ from pathlib import Path
 from ledger.facade import CountyPlan, Home, Ledger, create_county
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.opened.founding import found_empty
-from ledger.formats.bundle import X25519, bundle_public_key
-from ledger.formats.keys import Ed25519Signer, Signer, prove_possession
+from ledger.formats.bundle import bundle_public_key
+from ledger.formats.keys import X25519, Ed25519Signer, Signer, prove_possession
 from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from stations.config import write_config

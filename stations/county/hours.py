@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 from ledger.calendars import calendar_set
-from ledger.typedtime import LAW_TIME
+from ledger.lawtime import DAY_MS, LAW_TIME
 
 CHINA = LAW_TIME
-MINUTE_MS = 60_000
 _OPEN = ((time(8, 30), time(12, 0)), (time(14, 0), time(17, 15)))
 _CALENDARS = calendar_set()
 
@@ -47,7 +46,7 @@ def later(now_ms: int, working_days: int) -> int:
     """Return the same time so many working days later."""
     moment = now_ms
     for _ in range(working_days):
-        moment += 24 * 60 * MINUTE_MS
+        moment += DAY_MS
         while not is_working_day(local(moment).date()):
-            moment += 24 * 60 * MINUTE_MS
+            moment += DAY_MS
     return moment

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import cast
 
 from ledger.facade import Home
+from ledger.lawtime import MINUTE_MS
 from stations.county.director import Director
-from stations.county.hours import MINUTE_MS, at
+from stations.county.hours import at
 from stations.county.memory import Case
 from stations.county.picture import Picture
 from stations.county.plan import Place
-from stations.county.plants import ALLOWANCE, FORK, PROOF, Outcome, day_of, opening, step_at, waiting_at
+from stations.county.plants import FORK, PROOF, Outcome, day_of, opening, step_at, waiting_at
 
 KILL_AFTER_S = (0.0, 0.002, 0.006)
 LOGS_AFTER = 2
@@ -267,6 +268,3 @@ class BySticks:
         shown = self.lost == 1 and self.after_loss > 0 and self.again == 0 and self.waiting == 0
         params = {"trips": self.trips, "new": self.after_loss}
         return Outcome(name=self.name, shown=shown, where=self.place.name, params=params)
-
-
-__all__ = ["ALLOWANCE", "BySticks", "Cloned", "Killed", "Restored"]

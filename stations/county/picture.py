@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ledger.cases.case import CaseState, state_digest
-from ledger.cases.shape import CaseFinding
+from ledger.cases.case import state_digest
+from ledger.cases.shape import CaseFinding, CaseState
 from ledger.errors import Param
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock

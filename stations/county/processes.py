@@ -51,7 +51,7 @@ class Process:
             Refusal: what the station refused.
             StoreError: ``serve.unreachable`` when the process is gone.
         """
-        return await self._wait(self._send(message))
+        return await self._send(message)
 
     async def begin(self, **message: object) -> asyncio.Future[object]:
         """Send a command and return once the process is about to carry it out."""
@@ -92,9 +92,6 @@ class Process:
         with suppress(ConnectionError):
             self._child.stdin.write(encode({**message, "id": self._number}))
         return future
-
-    async def _wait(self, future: asyncio.Future[object]) -> object:
-        return await future
 
     async def _read(self, child: asyncio.subprocess.Process) -> None:
         if child.stdout is None:

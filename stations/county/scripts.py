@@ -14,12 +14,12 @@ from functools import cache
 from ledger.cases.effects import STEP_ACTIONS
 from ledger.cases.guards import PERMIT
 from ledger.data import items
+from ledger.lawtime import MINUTE_MS
 from ledger.rules.item import Item
 from ledger.types import Facts
 from stations.county.people import Person, person_name
 from stations.county.plan import Place, Plan, county_data
 
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 REMEDY: Facts = {"reasons": ["不符合法定条件"], "review_organ": "溪山县人民政府", "court": "溪山县人民法院"}
 DELIVERY: Facts = {"method": "counter", "receiver": "applicant", "proof": "signature"}
 PROOFS = ("collective_member", "land_contract", "self_produced", "residence_fact")

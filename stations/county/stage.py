@@ -16,10 +16,11 @@ from typing import cast
 
 from ledger.errors import StoreError
 from ledger.facade import Home
+from ledger.lawtime import MINUTE_MS
 from stations.county.clock import DirectedClock
 from stations.county.forms import Message
 from stations.county.founding import certify_anew, found_county, home_of
-from stations.county.hours import MINUTE_MS, at
+from stations.county.hours import at
 from stations.county.links import Line
 from stations.county.people import Person, staff_of
 from stations.county.plan import Place, Plan

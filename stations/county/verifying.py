@@ -37,18 +37,18 @@ async def _verify_some(paths: Sequence[Path]) -> list[Verdict]:
         sys.executable, "-m", "stations.county.verifying", *map(str, paths), stdout=asyncio.subprocess.PIPE
     )
     out, _ = await child.communicate()
-    found = []
-    for line in out.decode("utf-8").splitlines():
-        one = json.loads(line)
-        found.append(
-            Verdict(
-                path=one["path"],
-                exit_code=one["exit_code"],
-                findings=tuple((severity, code) for severity, code in one["findings"]),
-                text=one["text"],
-            )
+    told = {one["path"]: one for one in map(json.loads, out.decode("utf-8").splitlines())}
+    return [
+        Verdict(
+            path=str(path),
+            # Of one that the process did not come to there is no verdict: that is no good one.
+            exit_code=one.get("exit_code", child.returncode or 1),
+            findings=tuple((severity, code) for severity, code in one.get("findings", ())),
+            text=one.get("text", ""),
         )
-    return found
+        for path in paths
+        for one in [told.get(str(path), {})]
+    ]
 
 
 def _main(paths: Sequence[str]) -> None:

@@ -19,24 +19,10 @@ from stations.county.people import signer_of
 from stations.kept.backup import make_backup
 from stations.kept.sticks import Imported, acknowledge, export_to, import_from
 from stations.version import version
-from sync.line.outcome import Outcome
 from sync.stick.bundlewriting import Order, SealedPart
 
 LedgerJob = Callable[[Ledger, Message, int], object]
 ExchangeJob = Callable[[Exchange, Message, Clock], object]
-
-
-def outcome(found: Outcome) -> Message:
-    """Return what a sync brought."""
-    return {
-        "sessions": found.sessions,
-        "sent": found.sent,
-        "stored": found.stored,
-        "sent_bytes": found.sent_bytes,
-        "received_bytes": found.received_bytes,
-        "notes": list(found.notes),
-        "sealed": [[log.hex(), code] for log, code in found.sealed],
-    }
 
 
 def act(ledger: Ledger, message: Message, seed: int) -> Message:
@@ -55,7 +41,7 @@ def act(ledger: Ledger, message: Message, seed: int) -> Message:
 
 
 def has(ledger: Ledger, message: Message, seed: int) -> list[str]:
-    """Return the ids of the acts of a case, or those of all cases, that are held here."""
+    """Return the ids of the acts of a case that are held here."""
     case = CaseId(bytes.fromhex(str(message["case"])))
     return [step.act.act_id.hex() for step in ledger.state(case)[0].steps]
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from ledger.rules.casetype import LEVELS, CaseType
+from ledger.registry.station import LEVELS
+from ledger.rules.casetype import CaseType
 from ledger.rules.item import Item, Material, ProofKind
 from ledger.types import Bilingual, Facts
 from ledger.types import Value as Fact

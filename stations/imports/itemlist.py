@@ -14,7 +14,7 @@ from ledger.rules.casetype import CaseType
 from ledger.rules.catalogue import Catalogue
 from ledger.rules.item import Item, parse_item
 from ledger.types import Bilingual, Facts
-from stations.imports.difference import Change, Difference, Entry
+from stations.imports.difference import Difference, Entry
 from stations.imports.itembook import ItemBook
 from stations.imports.itemdiff import item_changes
 from stations.imports.itemforms import Cells, cells_of, default_cell, published
@@ -78,14 +78,15 @@ def plan_items(book: ItemBook, catalogue: Catalogue, faults: Faults, *, replace:
             unchanged.append(draft.code)
             continue
         changed.append(draft)
-        kind = "new" if draft.held is None else "changed"
+        is_new = draft.held is None
         entries.append(
             Entry(
-                kind="new" if kind == "new" else "changed",
+                kind="new" if is_new else "changed",
                 key=draft.code,
                 name=item.name.zh,
                 place=draft.place,
-                changes=tuple(changes) if kind == "changed" else _described(item, types),
+                # Of a new one what it is published with, where that is not empty.
+                changes=tuple(item_changes(None, item, types) if is_new else changes),
             )
         )
     named = {*book.codes, *(draft.code for draft in drafts)}
@@ -203,11 +204,6 @@ def _fill(
         )
     draft.facts = published(cells, papers.facts, kinds.facts)
     draft.places = {**papers.places, **kinds.places}
-
-
-def _described(item: Item, types: Mapping[str, CaseType]) -> tuple[Change, ...]:
-    """Return what a new item is published with, where it is not empty."""
-    return tuple(item_changes(None, item, types))
 
 
 def _lint(catalogue: Catalogue, facts: Facts, drafts: Sequence[_Draft], faults: Faults) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ledger.registry import actions as registry_actions
 from ledger.registry.registry import Registry
-from ledger.registry.station import Station
+from ledger.registry.station import CODE_SYSTEM, COUNTY_DIGITS, Station
 from ledger.types import Bilingual, Facts, StationId
 from stations.imports.difference import Change, Difference, Entry, Plan, PlannedAct, plain
 from stations.imports.places import Places
@@ -15,8 +15,6 @@ from stations.sheetin.columns import SheetList, sheet_list, words
 from stations.sheetin.faults import Faults
 from stations.sheetin.records import Record, require
 
-COUNTY_DIGITS = 6
-CODE_SYSTEM = "GB/T 2260"
 MAIN_UNIT = "00"
 
 
@@ -67,14 +65,13 @@ def plan_stations(records: Sequence[Record], registry: Registry, faults: Faults)
             closing = registry_actions.close_station(station=row.station)
             acts.append(_act("close_station", closing, row))
         acts.append(_act("enrol_station", _facts(row), row))
-        kind = "changed" if is_open else "new"
         entries.append(
             Entry(
                 kind="changed" if is_open else "new",
                 key=row.station,
                 name=row.name,
                 place=row.record.place(),
-                changes=tuple(changes) if kind == "changed" else _described(row, wanted),
+                changes=tuple(changes) if is_open else _described(row, wanted),
             )
         )
     absent = tuple(sorted(station for station in held if station not in numbered))

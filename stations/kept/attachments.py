@@ -24,13 +24,14 @@ from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Randomness
 from ledger.facade.cases.attachednames import attachments_in
 from ledger.hashing import CTX_ATTACHMENT
+from ledger.lawtime import DAY_MS
 from ledger.types import CaseId
 from stations.kept.sealed import NONCE_BYTES, SealedFolder
 from sync.attachforms import CHUNK_BYTES, FILE_CHARS_MAX, Head
 
 FOLDER = "attachments"
 SIZE_BYTES_MAX = 100 * 1024 * 1024
-UNFINISHED_MS = 7 * 86_400_000
+UNFINISHED_MS = 7 * DAY_MS
 """An upload that nobody finished is thrown away after a week."""
 _ID_BYTES = 16
 _CHUNK = "{:06d}.chunk"
@@ -115,19 +116,26 @@ class Attachments:
     def begin_known(self, content_hash: str, head: Head, *, at_ms: int) -> Attachment:
         """Begin or go on with an attachment that comes from another station, or return it when it is whole.
 
+        A record that a disk has taken is made anew: the attachment must be able to come again.
+
         Raises:
             InputError: ``attach.size``.
         """
-        held = self.find(content_hash) or self.coming(content_hash)
+        held = self.held(bytes.fromhex(content_hash))
+        if held is None:
+            held = self.coming(content_hash)
+            if held is not None and held.hash:
+                # It lies here whole, and only the note of where is gone.
+                self._note_place(held)
         if held is not None and (held.hash or held.head == head):
             return held
         if head.size > SIZE_BYTES_MAX:
             raise InputError("attach.size", file=head.file[:60], most=SIZE_BYTES_MAX >> 20)
-        if held is not None:
-            # Somebody said something else of it before: its chunks were read by that.
-            self._drop(held)
+        name = content_hash[: 2 * _ID_BYTES]
+        # Chunks that lie there are of what somebody else said of it before, or under a key that is lost.
+        shutil.rmtree(self._folder / name, ignore_errors=True)
         begun = Attachment(
-            name=content_hash[: 2 * _ID_BYTES],
+            name=name,
             file=_plain_name(head.file),
             size=head.size,
             by="",
@@ -140,8 +148,8 @@ class Attachments:
         return begun
 
     def coming(self, content_hash: str) -> Attachment | None:
-        """Return what has begun to come from another station under a hash; None for nothing."""
-        found = self._load(content_hash[: 2 * _ID_BYTES])
+        """Return what has begun to come from another station under a hash; None where nothing can be read."""
+        found = self._readable(content_hash[: 2 * _ID_BYTES])
         return found if found is not None and found.expected == content_hash else None
 
     def upload(self, name: str, *, by: str) -> Attachment:
@@ -196,7 +204,7 @@ class Attachments:
             self._drop(attachment)
             raise DataError("attach.differs", file=attachment.file)
         self._keep(complete)
-        self._sealed.keep(complete.hash, complete.name.encode("ascii"))
+        self._note_place(complete)
         return complete
 
     def take(self, file: str, raw: bytes, *, by: str, at_ms: int) -> Attachment:
@@ -212,6 +220,13 @@ class Attachments:
             return None
         name = self._sealed.read(content_hash)
         return None if name is None else self._load(name.decode("ascii"))
+
+    def held(self, content: bytes) -> Attachment | None:
+        """Return what acts name by a hash; a record that cannot be read is as good as none."""
+        try:
+            return self.find(content.hex())
+        except StoreError:
+            return None
 
     def read(self, attachment: Attachment) -> Iterator[bytes]:
         """Yield the content, chunk by chunk.
@@ -272,6 +287,9 @@ class Attachments:
             return self._load(name)
         except StoreError:
             return None
+
+    def _note_place(self, complete: Attachment) -> None:
+        self._sealed.keep(complete.hash, complete.name.encode("ascii"))
 
     def _keep(self, attachment: Attachment) -> None:
         self._sealed.keep(attachment.name, json.dumps(asdict(attachment)).encode("utf-8"))

@@ -7,6 +7,8 @@
     FOLDER/banjian-<ledger>-<moment>/ledger.genesis which ledger this is
     FOLDER/banjian-<ledger>-<moment>/tls/ca.pem     the county's CA, a public certificate
     FOLDER/banjian-<ledger>-<moment>/joins/*.used   invites that nobody can use again
+    FOLDER/banjian-<ledger>-<moment>/joins/*.issued when the newest certificate of each station begins
+    FOLDER/banjian-<ledger>-<moment>/addresses/*    where stations listen, for the next invites
     FOLDER/banjian-<ledger>-<moment>/keys/*.key     envelopes, each under its owner's passphrase
     FOLDER/banjian-<ledger>-<moment>/keys/*.grant   provisional grants that such keys rest on
     FOLDER/banjian-<ledger>-<moment>/platform.toml  how the provincial platform asks, where it was set
@@ -49,6 +51,7 @@ from stations.kept.attachments import FOLDER as ATTACHMENTS
 from stations.kept.backupfiles import mirror
 from stations.kept.orders import FOLDER as ORDERS
 from stations.kept.sealed import SUFFIX
+from stations.office.addresses import ADDRESSES
 from stations.province.settings import CONFIG_NAME as PLATFORM
 from stations.words.moments import CHINA
 from sync.certs.credentials import CA_NAME
@@ -57,6 +60,7 @@ DATABASE_NAME = "ledger.db"
 _PART = "part-"
 """No backup begins like this, so that ``banjian-*`` names whole ones alone."""
 _NAME = re.compile(r"banjian-[0-9a-f]{8}-([0-9]{8}-[0-9]{6})", re.ASCII)
+_JOINS = (".used", ".issued")
 RECORD_NAME = "last-backup.json"
 LEFT_OUT = (schema.CASE_KEYS.name, TOKENS.name)
 """Tables that would tell about erased cases; the tokens are made again when the backup is restored."""
@@ -64,12 +68,17 @@ LEFT_OUT = (schema.CASE_KEYS.name, TOKENS.name)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """A finished backup: where, when (ms), how many bytes, how many case keys."""
+    """A finished backup: where, when (ms), how many bytes, how many case keys.
+
+    Attributes:
+        noted: whether the installation could note it: a disk that takes nothing more is backed up as well.
+    """
 
     folder: Path
     at_ms: int
     size_bytes: int
     case_key_count: int
+    noted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +131,18 @@ def make_backup(ledger: Ledger, target: Path, *, now_ms: int, watch: Watch | Non
             raise StoreError("backup.exists", path=str(folder)) from error
         except OSError as error:
             raise _not_written(error, target) from error
-    done = Backup(folder=folder, at_ms=now_ms, size_bytes=size, case_key_count=count)
-    record = json.dumps({"at_ms": now_ms, "folder": str(folder), "size_bytes": done.size_bytes})
-    platform.write_durably(home.path / RECORD_NAME, record.encode("utf-8"))
-    return done
+    record = {"at_ms": now_ms, "folder": str(folder), "size_bytes": size}
+    noted = _note(home, json.dumps(record))
+    return Backup(folder=folder, at_ms=now_ms, size_bytes=size, case_key_count=count, noted=noted)
+
+
+def _note(home: Home, record: str) -> bool:
+    """Note when the last backup was made, where anything can be written; the backup is whole without it."""
+    try:
+        platform.write_durably(home.path / RECORD_NAME, record.encode("utf-8"))
+    except StoreError:
+        return False
+    return True
 
 
 def _copy_files(home: Home, folder: Path) -> None:
@@ -134,10 +151,11 @@ def _copy_files(home: Home, folder: Path) -> None:
     for pattern in ("*.key", f"*{GRANT_SUFFIX}"):
         for path in sorted(home.keys_dir.glob(pattern)):
             _copy(path, folder / "keys" / path.name)
-    used = sorted(home.joins_dir.glob("*.used"))
+    used = sorted(path for ending in _JOINS for path in home.joins_dir.glob(f"*{ending}"))
+    told = sorted((home.path / ADDRESSES).glob("*"))
     orders = sorted((home.path / ORDERS).glob(f"*{SUFFIX}"))
     single = (home.config_path, home.genesis_path, home.tls_dir / CA_NAME, home.path / PLATFORM)
-    for path in (*single, *used, *orders):
+    for path in (*single, *used, *told, *orders):
         if path.exists():
             target_path = folder / path.relative_to(home.path)
             target_path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -161,16 +179,27 @@ def list_backups(target: Path) -> list[KeptBackup]:
     except OSError:
         return []
     for folder in folders:
-        shape = _NAME.fullmatch(folder.name)
-        copy = folder / DATABASE_NAME
+        at_ms = _named_ms(folder.name)
         try:
-            size = copy.stat().st_size
+            size = (folder / DATABASE_NAME).stat().st_size
         except OSError:
             continue
-        if shape is not None:
-            moment = datetime.strptime(shape.group(1), "%Y%m%d-%H%M%S").replace(tzinfo=CHINA)
-            found.append(KeptBackup(folder=folder, at_ms=int(moment.timestamp()) * 1000, size_bytes=size))
+        if at_ms is not None:
+            found.append(KeptBackup(folder=folder, at_ms=at_ms, size_bytes=size))
     return sorted(found, key=lambda one: one.at_ms, reverse=True)
+
+
+def _named_ms(name: str) -> int | None:
+    """Return the moment that the name of a backup tells; None for any other name."""
+    shape = _NAME.fullmatch(name)
+    if shape is None:
+        return None
+    try:
+        told = datetime.strptime(shape.group(1), "%Y%m%d-%H%M%S").replace(tzinfo=CHINA)
+    except ValueError:
+        # Somebody renamed it: no calendar has such a day.
+        return None
+    return int(told.timestamp()) * 1000
 
 
 def last_backup_ms(home: Home) -> int | None:

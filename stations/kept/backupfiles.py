@@ -21,12 +21,14 @@ CHUNK_SUFFIX = ".chunk"
 def mirror(source: Path, target: Path, *, watch: Watch | None = None) -> int:
     """Make a folder hold what another one holds, and nothing else; returns how many files were copied.
 
+    Where there is no other one, the copies stay: erasing takes files and never the folder, so it was lost.
+
     Stopped by whoever watches, it has copied some of them, and the next backup goes on with the others.
 
     Raises:
         StoreError: ``backup.folder`` when it cannot be written; ``store.disk_full``.
     """
-    if not source.is_dir() and not target.is_dir():
+    if not source.is_dir():
         return 0
     wanted = {path.relative_to(source): path for path in sorted(source.rglob("*")) if path.is_file()}
     copied = 0

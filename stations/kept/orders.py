@@ -11,15 +11,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, timedelta
-from pathlib import Path
 
 from ledger.errors import InputError, RuleError, StoreError
 from stations.kept.sealed import SealedFolder
-from stations.sheetin.book import read_book
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_sheet, tell_unread
-from stations.sheetin.records import Record, read_records
+from stations.sheetin.keyed import read_keyed
+from stations.sheetin.records import Record
 
 FOLDER = "orders"
 ORDERS_MAX = 10_000
@@ -53,7 +51,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One order; days as 2026-03-02, texts as they stand in the list.
+    """One order; days as 2026-03-02, with the time where the list has one; texts as they stand in the list.
 
     Attributes:
         done_on: when it was answered here, or a list first said so; "" while it is open.
@@ -81,23 +79,31 @@ class Order:
     version: int = 0
     earlier: Sequence[Earlier] = field(default=())
 
-    def light(self, today: date) -> str:
-        """Return ``done``, ``red``, ``yellow`` or ``green``; "" where no limit is known."""
+    def light(self, today: date, *, time: str = "") -> str:
+        """Return ``done``, ``red``, ``yellow`` or ``green``; "" where no limit is known.
+
+        Args:
+            today: in China.
+            time: of that day, as 17:00, for limits that name one.
+        """
         if self.done_on:
             return "done"
         if not self.due_on:
             return ""
-        if self.due_on < today.isoformat():
+        day, _, limit = self.due_on.partition(" ")
+        if day < today.isoformat() or (limit and self.due_on < f"{today.isoformat()} {time}"):
             return "red"
-        return "yellow" if self.due_on <= (today + timedelta(days=AHEAD_DAYS)).isoformat() else "green"
+        return "yellow" if day <= (today + timedelta(days=AHEAD_DAYS)).isoformat() else "green"
 
 
+Columns = tuple[tuple[str, str], ...]
+"""Fields in the order in which a list has them, each with the heading that the list gives it."""
 _TEXTS = tuple(one.name for one in fields(Order) if one.name not in ("version", "earlier"))
 _LISTED = tuple(name for name in _TEXTS if name not in ("done_on", "by", "at", "listed_reply"))
 
 
-def read_orders(raw: bytes, name: str) -> tuple[list[Order], Faults]:
-    """Return the orders of a workbook, and what is wrong with it, row by row.
+def read_orders(raw: bytes, name: str) -> tuple[list[Order], Columns, Faults]:
+    """Return the orders of a workbook, the columns in which they stand, and what is wrong, row by row.
 
     Args:
         raw: the workbook.
@@ -106,22 +112,9 @@ def read_orders(raw: bytes, name: str) -> tuple[list[Order], Faults]:
     Raises:
         InputError: ``sheet.*`` when it is no workbook or holds no such list.
     """
-    wanted, faults = sheet_list("orders"), Faults()
-    book = read_book(raw, Path(name))
-    grid, header = find_sheet(book, wanted)
-    tell_unread(book, [wanted], faults, read=[grid.name])
-    orders: list[Order] = []
-    seen: dict[str, int] = {}
-    for record in read_records(grid, header, wanted, faults):
-        order = _order(record)
-        if order is None:
-            continue
-        if order.order_no in seen:
-            faults.add("order.twice", record.place("order_no"), order.order_no, row=seen[order.order_no])
-            continue
-        seen[order.order_no] = record.row.number
-        orders.append(order)
-    return orders, faults
+    faults = Faults()
+    read = read_keyed(raw, name, "orders", faults, make=_order, key="order_no", twice="order.twice")
+    return [order for _, order in read.rows], read.columns, faults
 
 
 def merged(before: Sequence[Order], read: Sequence[Order], *, today: date) -> tuple[list[Order], int, int]:
@@ -232,6 +225,26 @@ def keep_orders(folder: SealedFolder, station: str, orders: Sequence[Order]) -> 
     """Keep the list of a station, durably."""
     raw = json.dumps([asdict(order) for order in orders], ensure_ascii=False)
     folder.keep(f"list-{station}", raw.encode("utf-8"))
+
+
+def keep_columns(folder: SealedFolder, station: str, columns: Columns) -> None:
+    """Keep the columns of the list that a station read last, durably: its orders go back in them."""
+    folder.keep(f"columns-{station}", json.dumps(columns, ensure_ascii=False).encode("utf-8"))
+
+
+def load_columns(folder: SealedFolder, station: str) -> Columns:
+    """Return the columns of the list that a station read last; empty where none were kept.
+
+    Raises:
+        StoreError: ``sealed.unreadable``.
+    """
+    raw = folder.read(f"columns-{station}")
+    if raw is None:
+        return ()
+    try:
+        return tuple((str(name), str(heading)) for name, heading in json.loads(raw) if name in _LISTED)
+    except (ValueError, TypeError) as error:
+        raise StoreError("sealed.unreadable", path=station) from error
 
 
 def load_orders(folder: SealedFolder, station: str) -> list[Order]:

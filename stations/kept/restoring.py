@@ -137,11 +137,10 @@ def restore(home: Home, source: Source) -> Generator[int, None, None]:
         ConfigError: ``home.exists``.
         StoreError: ``restore.damaged`` when the copy of the ledger does not hold; the disk's own reasons.
     """
-    if home.path.exists() and any(home.path.iterdir()):
-        raise ConfigError("home.exists", path=str(home.path))
     staging = home.path.with_name(home.path.name + ".restoring")
-    if staging.exists() and any(staging.iterdir()) and not (staging / OURS).exists():
-        raise ConfigError("home.exists", path=str(staging))
+    _require_free(home.path)
+    if not (staging / OURS).exists():
+        _require_free(staging)
     placed = False
     try:
         shutil.rmtree(staging, ignore_errors=True)
@@ -166,6 +165,16 @@ def restore(home: Home, source: Source) -> Generator[int, None, None]:
         if not placed:
             # Keys from the safe lie in it: they are not left about.
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _require_free(folder: Path) -> None:
+    try:
+        taken = folder.exists() and any(folder.iterdir())
+    except OSError:
+        # A file, or a folder that is not for us.
+        taken = True
+    if taken:
+        raise ConfigError("home.exists", path=str(folder))
 
 
 def forget_broken_off(home: Home) -> None:

@@ -6,7 +6,6 @@ process that writes, is given as ``register``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ledger.facade.logs.appearances import log_sizes
 from ledger.formats.keys import ED25519, Signer, prove_possession
 from ledger.registry import actions as registry_actions
 from ledger.registry.authority import Authority
+from ledger.registry.check import is_staff_no
 from ledger.registry.registry import Registry
 from ledger.types import Facts, KeyId, LedgerId, StationId
 from stations.imports.difference import PlannedAct
@@ -26,8 +26,6 @@ from stations.imports.trial import first_refusal
 from stations.keyrequest import decode_request
 from stations.sheetin.faults import Place
 from sync.joining.approval import Register
-
-_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,7 @@ def checked_number(no: str) -> str:
     Raises:
         InputError: ``staff.number``.
     """
-    if _NUMBER.fullmatch(no) is None:
+    if not is_staff_no(no):
         raise InputError("staff.number", no=no[:40])
     return no
 
@@ -174,8 +172,19 @@ def retire(ledger: Ledger, register: Register, registrar: Signer, *, no: str, re
         AuthorityError: what the registry refuses.
     """
     person = person_of(ledger.knowledge.registry, no)
-    register("retire_key", _retirement(ledger, person.key_id, reason), registrar)
+    register("retire_key", retirement(ledger, person.key_id, reason), registrar)
     return person
+
+
+def retirement(ledger: Ledger, key: KeyId, reason: str) -> Facts:
+    """Return the facts that end a key, with how far each log is held here.
+
+    Raises:
+        InputError: ``registry.field_value``.
+    """
+    with ledger.reading() as (tx, parts):
+        sizes = log_sizes(tx, parts.holdings, key)
+    return registry_actions.retire_key(key_id=key, reason=reason, log_sizes=sizes)
 
 
 def give_new_key(
@@ -197,7 +206,7 @@ def give_new_key(
         old, station = _retired_of(registry, no)
     else:
         old, station = held.key_id, held.station
-        acts.append(_act("retire_key", _retirement(ledger, old, reason), no))
+        acts.append(_act("retire_key", retirement(ledger, old, reason), no))
     facts = registry_actions.enrol_staff(
         staff_no=no,
         station=station,
@@ -250,12 +259,6 @@ def _store(registry: Registry, register: Register, registrar: Signer, acts: Sequ
         raise refusal.as_error()
     for act in acts:
         register(act.action, act.facts, registrar, personal=act.personal)
-
-
-def _retirement(ledger: Ledger, key: KeyId, reason: str) -> Facts:
-    with ledger.reading() as (tx, parts):
-        sizes = log_sizes(tx, parts.holdings, key)
-    return registry_actions.retire_key(key_id=key, reason=reason, log_sizes=sizes)
 
 
 def _retired_of(registry: Registry, no: str) -> tuple[KeyId, StationId]:

@@ -11,25 +11,25 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger.cases.shape import DAY_MS
 from ledger.errors import AuthorityError, ConfigError, DataError, InputError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness
 from ledger.formats.invite import TOKEN_BYTES, Invite, check_expiry, decode_invite
 from ledger.formats.keys import Signer
+from ledger.lawtime import DAY_MS
 from ledger.limits import INVITE_BYTES_MAX
 from ledger.registry import actions as registry_actions
 from ledger.registry.registry import Registry
 from ledger.registry.schema import GRANTABLE_ROLES
-from ledger.registry.station import Station, is_station_id
+from ledger.registry.station import CODE_SYSTEM, COUNTY_DIGITS, Station
+from ledger.stationid import is_station_id
 from ledger.types import Facts, LedgerId, StationId
+from stations.office.addresses import keep_addresses, known_addresses
 
-CODE_SYSTEM = "GB/T 2260"
 DAYS_DEFAULT = 30
 KIOSK_LEVELS = ("kiosk", "agent")
 """Levels whose acts a service key signs."""
 _ADDRESS = re.compile(r"https://[!-~]{1,200}", re.ASCII)
-_COUNTY_DIGITS = 6
 _CODE_LINE = 64
 
 
@@ -66,8 +66,8 @@ def check_county(station: StationId, county: StationId) -> None:
     Raises:
         InputError: ``cli.station_county``. Source: GB/T 2260, six digits down to the county.
     """
-    if station[:_COUNTY_DIGITS] != county[:_COUNTY_DIGITS]:
-        raise InputError("cli.station_county", station=station, county=county[:_COUNTY_DIGITS])
+    if station[:COUNTY_DIGITS] != county[:COUNTY_DIGITS]:
+        raise InputError("cli.station_county", station=station, county=county[:COUNTY_DIGITS])
 
 
 def check_addresses(addresses: Sequence[str]) -> None:
@@ -102,6 +102,20 @@ def station_facts(
     return registry_actions.enrol_station(
         station=station, name=name, level=level, upstream=above, code_system=code_system
     )
+
+
+def invite_addresses(ledger: Ledger, station: StationId, typed: Sequence[str]) -> tuple[str, ...]:
+    """Return the addresses for an invite: those typed, which are kept, or those of the last invite there.
+
+    Where neither is, none: the newcomer joins by stick.
+    """
+    known = ledger.knowledge.registry.station(station)
+    if known is None:
+        return tuple(typed)
+    if typed:
+        keep_addresses(ledger.home, known.upstream, typed)
+        return tuple(typed)
+    return known_addresses(ledger.home, known.upstream)
 
 
 def make_invite(

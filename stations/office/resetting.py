@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger import platform
-from ledger.cases.shape import DAY_MS
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, InputError
 from ledger.facade import Home, Ledger, Performed
@@ -20,6 +19,7 @@ from ledger.facade.cases.granting import GrantPlan, HeldGrant
 from ledger.facade.opened.granted import authority_now, list_grants
 from ledger.formats.envelope import read_envelope
 from ledger.formats.keys import Signer, key_id
+from ledger.lawtime import DAY_MS
 from ledger.limits import ENVELOPE_BYTES_MAX, FRAME_BYTES_MAX, GRANT_MS_MAX
 from ledger.registry.authority import GRANTING_ROLES, Authority, Refusal
 from ledger.registry.grant import Grant, pack_carried, unpack_carried
@@ -188,9 +188,7 @@ def _with_grant(ledger: Ledger, raw: bytes, no_envelope: BanjianError) -> tuple[
     except BanjianError:
         # Neither the one nor the other: what is said of a key file fits best.
         raise no_envelope from None
-    if len(fields) != 2 or not all(isinstance(field, bytes) for field in fields):
-        raise DataError("grant.no_key")
-    envelope, carried = fields
+    envelope, carried = fields if len(fields) == 2 else (None, None)
     if not isinstance(envelope, bytes) or not isinstance(carried, bytes):
         raise DataError("grant.no_key")
     try:

@@ -14,10 +14,11 @@ from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness
 from ledger.facade.base.home import SEED_BYTES
 from ledger.facade.peering.receiptkey import RECEIPT
-from ledger.formats.bundle import X25519, bundle_public_key
-from ledger.formats.keys import ED25519, Ed25519Signer, Signer, key_id, prove_possession
+from ledger.formats.bundle import bundle_public_key
+from ledger.formats.keys import ED25519, X25519, Ed25519Signer, Signer, key_id, prove_possession
 from ledger.registry import actions as registry_actions
 from ledger.types import Facts, LedgerId, StationId
+from stations.writtenhere import writes_registry
 from sync.joining.approval import Register
 
 BUNDLE = "bundle"
@@ -46,7 +47,7 @@ def require_registry(ledger: Ledger, station: StationId, *, elsewhere: str) -> N
     """
     if not station:
         raise ConfigError("ledger.no_station")
-    if not any(log.own and log.kind == "registry" for log in ledger.logs()):
+    if not writes_registry(ledger):
         raise ConfigError(elsewhere, station=station)
 
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.cases.case import CaseState
-from ledger.cases.shape import Step
+from ledger.cases.shape import CaseState, Step
 from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.opened.setup import CountyCreated, CountyPlan

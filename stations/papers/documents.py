@@ -19,7 +19,7 @@ from ledger.oneline import with_rare_codes
 from ledger.types import ActId, Facts, Value
 from stations.papers.handed import facts_of, missing_of, texts_in, until
 from stations.texts import Say
-from stations.words.casenames import action_name, station_name
+from stations.words.casenames import station_name
 
 REVIEW_DAYS = 60
 """Days to apply for review. Source: 行政复议法 20."""
@@ -36,6 +36,7 @@ APPLICANT_SIGNS = frozenset((
 DEFICIT = "accept_with_deficit"
 ACCEPTING = frozenset(("accept", DEFICIT))
 LISTS = ("materials", "originals", "missing", "manifest", "absent", "commitments")
+_ADDED = ("due", "ground", "reason", "expected_days", "go_to", "organ", "text_version", "review")
 _PROMISES = frozenset(("statutory", "statutory_other", "promised", "promised_other"))
 
 
@@ -84,7 +85,7 @@ class Printable:
     effective: bool
 
 
-def printables(page: CasePage) -> list[Printable]:
+def printables(page: CasePage, say: Say) -> list[Printable]:
     """Return the acts of a case that make documents, in their order; the receipt has its slip."""
     found = []
     for step in page.state.steps:
@@ -95,12 +96,18 @@ def printables(page: CasePage) -> list[Printable]:
             Printable(
                 act=step.act.act_id.hex(),
                 action=step.action,
-                title=spec.prints,
+                title=title_of(say, page, step.action),
                 at_ms=step.act.occurred_at_ms,
                 effective=step.effective,
             )
         )
     return found
+
+
+def title_of(say: Say, page: CasePage, action: str) -> str:
+    """Return what the document of an action is called: the offices' own word, in English the action's."""
+    spec = page.rules.case_type.actions[action]
+    return spec.prints if say.language == "zh" and spec.prints else say.pick(spec.name)
 
 
 def document_of(ledger: Ledger, say: Say, page: CasePage, act: ActId) -> Document:
@@ -124,7 +131,7 @@ def document_of(ledger: Ledger, say: Say, page: CasePage, act: ActId) -> Documen
     remedies, incomplete = writer.remedies()
     number = facts.get("document_no") or facts.get("acceptance_no")
     return Document(
-        title=spec.prints if say.language == "zh" else action_name(say, page.rules.case_type, step.action),
+        title=title_of(say, page, step.action),
         organ=station_name(ledger.knowledge.registry, step.act.station),
         number=str(number) if number else page.state.number,
         to=writer.addressee(),
@@ -163,10 +170,11 @@ class _Writer:
         self._until = until(page, step.act.act_id)
 
     def addressee(self) -> str:
-        """Return whom the paper is for: the applicant, or the station that takes the papers over."""
+        """Return whom the paper is for: the applicant, or the station that gives the papers or takes them."""
         if self._step.action in BOTH_SIGN:
-            _, (_, target) = self._custody()
-            return target
+            # Each of the two papers goes to the other side.
+            (_, source), (_, target) = self._custody()
+            return target if self._step.action == "hand_over" else source
         return _named(self._page)
 
     def paragraphs(self) -> list[str]:
@@ -179,20 +187,13 @@ class _Writer:
         if self._lacking():
             unlisted = [f"document.{action}_lacking"]
         keys = (*unlisted, f"document.{action}{of_result}", f"document.{action}", "document.any")
-        words = self._words()
-        told = [say(next(key for key in keys if say.has(key)), **words)]
+        words, told = self._words(), self._deemed()
+        if told:
+            keys = (f"document.{action}_deemed", *keys)
+        told.append(say(next(key for key in keys if say.has(key)), **words))
         told += [
             say(f"document.with_{name}", **words)
-            for name in (
-                "due",
-                "ground",
-                "reason",
-                "expected_days",
-                "go_to",
-                "organ",
-                "text_version",
-                "review",
-            )
+            for name in _ADDED
             if self._facts.get(name) and say.has(f"document.with_{name}")
         ]
         if action.startswith("accept"):
@@ -275,7 +276,11 @@ class _Writer:
 
     def _text(self, name: str, value: str | int) -> str:
         if name in ("due", "checked_on") and isinstance(value, str):
-            return day_words(self._say, date.fromisoformat(value))
+            try:
+                return day_words(self._say, date.fromisoformat(value))
+            except ValueError:
+                # An act that counts for nothing may say anything; its paper is marked, and shown.
+                return value
         if name == "to":
             return station_name(self._ledger.knowledge.registry, str(value))
         return self._value(str(value))
@@ -310,9 +315,10 @@ class _Writer:
                 continue
             if extended and not spec.extend:
                 continue
+            over = reading.due_on < local_date(self._step.act.occurred_at_ms)
             told.append(
                 say(
-                    key,
+                    f"{key}_over" if over else key,
                     clock=say.pick(spec.name),
                     due=day_words(say, reading.due_on),
                     provisional=self._provisional(reading.started_on, reading.due_on),
@@ -320,6 +326,24 @@ class _Writer:
                 )
             )
         return told
+
+    def _deemed(self) -> list[str]:
+        """Return that silence had accepted before an acceptance was signed: it is none as of today.
+
+        Source: 行政许可法 32(4).
+        """
+        if not self._step.action.startswith("accept"):
+            return []
+        return [
+            self._say(
+                "document.deemed",
+                last=day_words(self._say, reading.due_on),
+                since=day_words(self._say, reading.started_on),
+                law=self._say.pick(reading.rule),
+            )
+            for reading in self._clocks()
+            if "deemed_accepted" in reading.flags and reading.due_on is not None
+        ]
 
     def _provisional(self, first: date, last: date) -> str:
         """Return that a day may move, because holidays on the way are not published; "" where it may not."""
@@ -344,9 +368,9 @@ class _Writer:
         for step in self._until:
             facts = facts_of(page, step)
             if step.effective and step.action in ("decide", "record_result", "revoke"):
-                spec, certificate = page.rules.case_type.actions[step.action], ""
-                title = spec.prints if say.language == "zh" and spec.prints else say.pick(spec.name)
-                result = " ".join(one for one in (title, str(facts.get("document_no") or "")) if one)
+                certificate = ""
+                told = (title_of(say, page, step.action), str(facts.get("document_no") or ""))
+                result = " ".join(one for one in told if one)
             elif step.effective and step.action == "issue":
                 named = page.rules.item.certificate if say.language == "zh" else ""
                 number = str(facts.get("certificate_no") or "")
@@ -373,8 +397,3 @@ class _Writer:
         else:
             source, target = before[-1].act.station, str(self._step.act.station)
         return [("from", station_name(registry, source)), ("to", station_name(registry, target))]
-
-
-def with_blank_head(document: Document) -> Document:
-    """Return a document for a form of the office's own: what is printed on it beforehand is left out."""
-    return replace(document, organ="", title="")

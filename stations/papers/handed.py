@@ -15,6 +15,8 @@ SHARED = "shared"
 
 Source: 国务院关于在线政务服务的若干规定（国务院令第716号）.
 """
+_HANDING = frozenset(("receive", "supply"))
+"""Actions with which papers are handed in; one that gives originals back names papers too."""
 _HAVE = ("materials", "commitments", "waived")
 """Lists of an act that take papers off what is missing: handed in, replaced by a promise, no condition."""
 
@@ -33,6 +35,17 @@ def until(page: CasePage, act: ActId) -> tuple[Step, ...]:
     steps = page.state.steps
     place = next((place for place, step in enumerate(steps) if step.act.act_id == act), len(steps) - 1)
     return steps[: place + 1]
+
+
+def handed_of(page: CasePage) -> list[str]:
+    """Return the codes of the papers that were handed in, with the receipt or later, as they came."""
+    came = (
+        code
+        for step in page.state.steps
+        if step.effective and step.action in _HANDING
+        for code in texts_in(facts_of(page, step), "materials")
+    )
+    return list(dict.fromkeys(came))
 
 
 def missing_of(page: CasePage, steps: Sequence[Step]) -> list[str]:

@@ -8,10 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.platform import os_failure
+from ledger.texts import Language
+from stations.newfile import write_new
+from stations.texts import Say
 
 _NAME_CHARS_MAX = 31
 _WIDTH_MAX = 48
+_BOTH: tuple[Language, ...] = ("zh", "en")
+_CELL_UNITS_MAX = 32_767
+"""Most units of UTF-16 that a cell holds: Excel opens no file with more.
+
+Source: Excel specifications and limits (Microsoft).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +35,7 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, title: str = "") -> N
     """Write an Excel workbook; ``title`` stands above the headings of each sheet when it is not empty.
 
     Raises:
-        OSError: the file cannot be made there.
-        StoreError: ``store.disk_full`` and the like; no part of a file is left behind.
+        OSError, StoreError: as ``write_new``.
     """
     import xlsxwriter
 
@@ -48,17 +55,25 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, title: str = "") -> N
                 page.set_column(column, column, _width(sheet, column))
             for index, row in enumerate(sheet.rows):
                 for column, text in enumerate(row):
-                    page.write_string(top + 1 + index, column, text, plain)
+                    page.write_string(top + 1 + index, column, _fitting(text), plain)
             page.freeze_panes(top + 1, 0)
             if sheet.rows:
                 page.autofilter(top, 0, top + len(sheet.rows), len(sheet.headings) - 1)
-    file = path.open("xb")
-    try:
-        with file:
-            file.write(made.getvalue())
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise os_failure(error, path) from error
+    write_new(path, made.getvalue())
+
+
+def _fitting(text: str) -> str:
+    """Return a text as a cell holds it; of one that is too long the end says how much of it is not there."""
+    raw = text.encode("utf-16-le", "surrogatepass")
+    if len(raw) <= 2 * _CELL_UNITS_MAX:
+        return text
+
+    def mark(count: int) -> str:
+        return "".join(Say(language=language)("sheet.cut", count=count) for language in _BOTH)
+
+    room = _CELL_UNITS_MAX - len(mark(len(text)))
+    kept = raw[: 2 * room].decode("utf-16-le", "ignore")
+    return kept + mark(len(text) - len(kept))
 
 
 def _width(sheet: Sheet, column: int) -> int:

@@ -9,25 +9,32 @@ from typing import Literal
 
 from ledger.days.calendar import local_date
 from ledger.facade import CaseRow
-from stations.province.exported import ExportRow, same_item, same_name
+from ledger.types import CaseId
+from stations.province.exported import ExportRow, Unread, same_item, same_name, same_number
 from stations.province.known import Known
 from stations.province.settings import PlatformSettings
 
-Kind = Literal["not_entered", "gone", "not_here", "state", "result", "word", "mismatch", "shared"]
+Kind = Literal["not_entered", "gone", "not_here", "state", "result", "word", "mismatch", "shared", "unread"]
 """``not_entered``: here, without a number there; ``gone``: its number is not in the list although its day is
-within it; ``not_here``: in the list, no case here; ``state``, ``result``: they differ; ``word``: a word of
-the platform that is not known, so that nothing can be compared; ``mismatch``: under one number another
-applicant or item; ``shared``: one number in several cases here."""
+within it; ``unread``: the same, where some rows of the list could not be read; ``not_here``: in the list, no
+case here; ``state``, ``result``: they differ; ``word``: a word of the platform that is not known, so that
+nothing can be compared; ``mismatch``: under one number another applicant or item; ``shared``: one number in
+several cases here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One difference; ``case`` and ``row`` are None where there is none."""
+    """One difference; ``case`` and ``row`` are None where there is none.
+
+    Attributes:
+        other_number: whether the digits that the platform shows are not those of the case's applicant.
+    """
 
     kind: Kind
     case: CaseRow | None
     known: Known | None
     row: ExportRow | None
+    other_number: bool = False
 
 
 def compare(
@@ -35,7 +42,9 @@ def compare(
     rows: Sequence[ExportRow],
     settings: PlatformSettings,
     *,
+    unread: Sequence[Unread],
     should_be_there: Callable[[CaseRow], bool],
+    id_numbers: Mapping[CaseId, str],
 ) -> list[Difference]:
     """Return the differences, the most urgent kinds first.
 
@@ -43,7 +52,9 @@ def compare(
         cases: those of this ledger that are looked at; those that the list names with their applicants.
         rows: the platform's list; empty when none was read yet.
         settings: the platform's words.
+        unread: rows of the list whose number could not be read: the cases that are missed may be among them.
         should_be_there: whether a case that has no number there is to be told.
+        id_numbers: identity numbers of the applicants of cases that the list names.
     """
     by_number = {row.external_no: row for row in rows}
     first, last = _span(rows)
@@ -62,9 +73,9 @@ def compare(
             differing.append(Difference(kind="shared", case=case, known=known, row=by_number.get(number)))
         row = by_number.get(number)
         if row is not None:
-            differing += _differing(case, known, row, settings)
+            differing += _differing(case, known, row, settings, id_numbers.get(case.case_id, ""))
         elif first <= local_date(case.opened_at_ms).isoformat() <= last:
-            here.append(Difference(kind="gone", case=case, known=known, row=None))
+            here.append(Difference(kind="unread" if unread else "gone", case=case, known=known, row=None))
     there = [
         Difference(kind="not_here", case=None, known=None, row=row)
         for row in rows
@@ -73,13 +84,16 @@ def compare(
     return [*differing, *there, *here]
 
 
-def _differing(case: CaseRow, known: Known, row: ExportRow, settings: PlatformSettings) -> list[Difference]:
+def _differing(
+    case: CaseRow, known: Known, row: ExportRow, settings: PlatformSettings, id_no: str
+) -> list[Difference]:
     found: list[Difference] = []
+    other = not same_number(id_no, row)
 
     def note(kind: Kind) -> None:
-        found.append(Difference(kind=kind, case=case, known=known, row=row))
+        found.append(Difference(kind=kind, case=case, known=known, row=row, other_number=other))
 
-    if not (same_name(case, row) and (same_item(case, row) or not (row.item_code or row.item))):
+    if other or not (same_name(case, row) and (same_item(case, row) or not (row.item_code or row.item))):
         note("mismatch")
     state, result = settings.state(row.state), settings.result(row.result)
     # A platform that tells one column gives the result as the state.

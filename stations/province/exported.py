@@ -1,7 +1,8 @@
 """The platform's own list of cases: its rows, and the case of this ledger that each of them means.
 
 A row means a case that already has its number, else the one whose own number it carries, else the one open
-case of the same item and person. Where several fit, nothing is guessed.
+case of the same item and person. Where several fit, nothing is guessed; where the two contradict each other,
+in the name, the item or the digits that the platform shows, nothing is linked.
 """
 
 from __future__ import annotations
@@ -9,29 +10,39 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ledger.days.calendar import local_date
 from ledger.errors import BanjianError
 from ledger.facade import CaseRow, Ledger
+from ledger.identity import plain_number
+from ledger.types import CaseId
 from stations.province.settings import PlatformSettings
-from stations.sheetin.book import read_book
 from stations.sheetin.clean import fold
-from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_sheet, tell_unread
-from stations.sheetin.records import Record, read_records
+from stations.sheetin.keyed import read_keyed
+from stations.sheetin.records import Record
 
+_NOT_THERE = frozenset(("row", "case", "erased"))
+"""What no column of the list says."""
 _HIDDEN = re.compile("[*\uff0a\u00d7]+")
-Outcome = Literal["link", "linked", "absent", "several", "taken"]
+"""Signs behind which platforms hide a part of a name or a number."""
+Outcome = Literal["link", "linked", "absent", "several", "taken", "differs", "void"]
 """``link``: the case has no number yet; ``linked``: it has this one; ``absent``: no case here; ``several``:
-more than one fits; ``taken``: the case that fits has another number there."""
+more than one fits; ``taken``: the case that fits has another number there; ``differs``: the case that the row
+names is another person's or of another item; ``void``: it was voided here."""
+Standing = Literal["live", "ended", "void"]
+"""``ended``: withdrawn, lapsed, or its papers were given back: it is meant only where nothing else is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRow:
-    """One case as the platform lists it; days as 2026-03-02, texts as they stand there."""
+    """One case as the platform lists it; days as 2026-03-02, texts as they stand there.
+
+    Attributes:
+        case: id, in hexadecimal digits, of the case that the row was found to mean; "" for none.
+        erased: whether nothing of the person stands here any more: the case was erased.
+    """
 
     row: int
     external_no: str
@@ -44,6 +55,22 @@ class ExportRow:
     result: str = ""
     received_on: str = ""
     decided_on: str = ""
+    case: str = ""
+    erased: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A row whose number there could not be read.
+
+    Attributes:
+        cell: where it stands, as Excel writes it.
+        number: our own number in the row, "" for none.
+    """
+
+    row: int
+    cell: str
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +79,19 @@ class Match:
 
     Attributes:
         case: None unless exactly one fits.
+        contradicting: in what the row and the case contradict each other, see ``contradictions``.
     """
 
     row: ExportRow
     outcome: Outcome
     case: CaseRow | None = None
+    contradicting: tuple[str, ...] = ()
 
 
-def read_export(raw: bytes, name: str, settings: PlatformSettings) -> tuple[list[ExportRow], Faults]:
-    """Return the rows of the platform's list, and what is wrong with it, row by row.
+def read_export(
+    raw: bytes, name: str, settings: PlatformSettings
+) -> tuple[list[ExportRow], list[Unread], Faults]:
+    """Return the rows of the platform's list, those that could not be read, and what is wrong, row by row.
 
     Args:
         raw: the workbook.
@@ -70,35 +101,27 @@ def read_export(raw: bytes, name: str, settings: PlatformSettings) -> tuple[list
     Raises:
         InputError: ``sheet.*`` when it is no workbook, or holds no such list.
     """
-    wanted, faults = sheet_list("platform"), Faults()
-    book = read_book(raw, Path(name))
-    grid, header = find_sheet(book, wanted)
-    tell_unread(book, [wanted], faults, read=[grid.name])
-    rows: list[ExportRow] = []
-    seen: dict[str, int] = {}
-    for record in read_records(grid, header, wanted, faults):
-        found = _row(record)
-        if found is None:
-            continue
-        if found.external_no in seen:
-            number = found.external_no
-            faults.add("platform.row_twice", record.place("external_no"), number, row=seen[number])
-            continue
-        seen[found.external_no] = found.row
-        _tell_words(record, found, settings, faults)
-        rows.append(found)
-    return rows, faults
+    faults = Faults()
+    read = read_keyed(raw, name, "platform", faults, make=_row, key="external_no", twice="platform.row_twice")
+    for record, row in read.rows:
+        _tell_words(record, row, settings, faults)
+    return [row for _, row in read.rows], [_unread(record) for record in read.lacking], faults
+
+
+def _unread(record: Record) -> Unread:
+    place = record.place("external_no")
+    return Unread(row=place.row, cell=place.cell, number=record.text("number"))
 
 
 def _row(record: Record) -> ExportRow | None:
     texts = {
         field.name: record.text(field.name)
         for field in fields(ExportRow)
-        if field.name != "row" and record.text(field.name)
+        if field.name not in _NOT_THERE and record.text(field.name)
     }
     if "external_no" not in texts:
         return None
-    return ExportRow(row=record.row.number, **texts)
+    return ExportRow(row=record.row.number, erased=False, **texts)
 
 
 def _tell_words(record: Record, row: ExportRow, settings: PlatformSettings, faults: Faults) -> None:
@@ -114,6 +137,7 @@ def match_rows(
     by_external: Mapping[str, CaseRow],
     *,
     external_of: Callable[[CaseRow], str],
+    standing_of: Callable[[CaseRow], Standing],
     open_to: Callable[[CaseRow], bool],
     now_ms: int,
 ) -> list[Match]:
@@ -124,6 +148,7 @@ def match_rows(
         rows: some hundreds at a time.
         by_external: cases by their number in the platform.
         external_of: the number of a case in the platform, "" for none.
+        standing_of: what has become of a case.
         open_to: whether the person may see a case.
         now_ms: for lights.
     """
@@ -133,27 +158,78 @@ def match_rows(
         if linked is not None:
             matches.append(Match(row=row, outcome="linked", case=linked))
             continue
-        found = [case for case in _candidates(ledger, row, now_ms) if open_to(case)]
-        matches.append(_match(row, found, external_of))
+        found, by_number = _candidates(ledger, row, now_ms)
+        seen = [case for case in found if open_to(case)]
+        numbers = id_numbers(ledger, seen) if row.id_no else {}
+        fits = [
+            _Fit(
+                case,
+                external_of(case),
+                standing_of(case),
+                contradictions(case, row, numbers.get(case.case_id, "")),
+            )
+            for case in seen
+        ]
+        if not by_number and _whole_number(row):
+            # The number may be an agent's there, or one that was corrected since.
+            fits = [one for one in fits if "id_no" not in one.contradicting]
+        matches.append(_match(row, fits, by_number=by_number))
     return matches
 
 
-def _match(row: ExportRow, found: Sequence[CaseRow], external_of: Callable[[CaseRow], str]) -> Match:
-    free = [case for case in found if not external_of(case)]
+class _Fit(NamedTuple):
+    """A case that a row may mean.
+
+    Attributes:
+        external_no: its number in the platform, "" for none.
+        contradicting: in what the two contradict each other.
+    """
+
+    case: CaseRow
+    external_no: str
+    standing: Standing
+    contradicting: tuple[str, ...]
+
+
+def _match(row: ExportRow, fits: Sequence[_Fit], *, by_number: bool) -> Match:
+    agreeing = [one for one in fits if not one.contradicting]
+    live = [one for one in agreeing if one.standing == "live"]
+    # What was closed long ago is no case that somebody forgot to link, unless the row says so.
+    ended = [one for one in agreeing if one.standing == "ended" and (by_number or _same_day(one.case, row))]
+    free = [one for one in live if not one.external_no] or [one for one in ended if not one.external_no]
     if len(free) > 1 and row.received_on:
-        same_day = [case for case in free if local_date(case.opened_at_ms).isoformat() == row.received_on]
-        free = same_day or free
+        free = [one for one in free if _same_day(one.case, row)] or free
     if len(free) == 1:
-        return Match(row=row, outcome="link", case=free[0])
+        return Match(row=row, outcome="link", case=free[0].case)
     if free:
         return Match(row=row, outcome="several")
-    if len(found) == 1:
-        return Match(row=row, outcome="taken", case=found[0])
+    taken = live or ended
+    if len(taken) == 1:
+        return Match(row=row, outcome="taken", case=taken[0].case)
+    return _refused(row, fits) if not taken else Match(row=row, outcome="absent")
+
+
+def _refused(row: ExportRow, fits: Sequence[_Fit]) -> Match:
+    """Return why no case is linked where none that fits can be: the nearest one is shown beside the row."""
+    void = [one for one in fits if one.standing == "void" and not one.contradicting]
+    differing = [one for one in fits if one.standing != "void" and one.contradicting]
+    if void:
+        return Match(row=row, outcome="void", case=void[0].case if len(void) == 1 else None)
+    if len(differing) == 1:
+        case, _, _, contradicting = differing[0]
+        return Match(row=row, outcome="differs", case=case, contradicting=contradicting)
+    if differing:
+        shared = tuple(one for one in differing[0].contradicting if all(one in fit[3] for fit in differing))
+        return Match(row=row, outcome="differs", contradicting=shared)
     return Match(row=row, outcome="absent")
 
 
-def _candidates(ledger: Ledger, row: ExportRow, now_ms: int) -> list[CaseRow]:
-    """Return the cases that a row may mean: by our own number, else by person and item."""
+def _same_day(case: CaseRow, row: ExportRow) -> bool:
+    return bool(row.received_on) and local_date(case.opened_at_ms).isoformat() == row.received_on
+
+
+def _candidates(ledger: Ledger, row: ExportRow, now_ms: int) -> tuple[list[CaseRow], bool]:
+    """Return the cases that a row may mean, and whether by our own number, else by person and item."""
     if row.number:
         try:
             found = ledger.find(row.number, now_ms=now_ms)
@@ -161,18 +237,54 @@ def _candidates(ledger: Ledger, row: ExportRow, now_ms: int) -> list[CaseRow]:
             found = []
         exact = [case for case in found if fold(case.number) == fold(row.number)]
         if exact:
-            return exact
+            return exact, True
     if not (row.item_code or row.item):
-        return []
-    hidden = "*" in row.id_no
-    asked = row.id_no if row.id_no and not hidden else row.applicant
+        return [], False
+    whole = _whole_number(row)
+    asked = whole or row.applicant
     if not asked.strip():
-        return []
+        return [], False
     try:
         found = ledger.find(asked, now_ms=now_ms)
     except BanjianError:
-        return []
-    return [case for case in found if same_item(case, row) and same_name(case, row)]
+        return [], False
+    # Of one number another name is told; of a name alone other people are nobody's business.
+    return [case for case in found if same_item(case, row) and (whole or same_name(case, row))], False
+
+
+def _whole_number(row: ExportRow) -> str:
+    return "" if _HIDDEN.search(row.id_no) else row.id_no
+
+
+def id_numbers(ledger: Ledger, cases: Sequence[CaseRow]) -> Mapping[CaseId, str]:
+    """Return the identity numbers of the applicants of some cases, as they are known now."""
+    with ledger.reading() as (tx, parts):
+        return parts.reader.id_numbers(tx, cases)
+
+
+def contradictions(case: CaseRow, row: ExportRow, id_no: str) -> tuple[str, ...]:
+    """Return in what a row is of another person or item than a case: ``applicant``, ``item``, ``id_no``.
+
+    What is not known on one of the sides, or hidden, contradicts nothing.
+    """
+    found = []
+    if not same_name(case, row):
+        found.append("applicant")
+    # Platforms have codes of their own: where the names are the same, so is the item.
+    named = bool(row.item) and fold(case.item_name) == fold(row.item)
+    if (row.item_code or row.item) and not same_item(case, row) and not named:
+        found.append("item")
+    if not same_number(id_no, row):
+        found.append("id_no")
+    return tuple(found)
+
+
+def same_number(id_no: str, row: ExportRow) -> bool:
+    """Tell whether a row may be of whoever has an identity number, by the digits that it shows."""
+    if not row.id_no or not id_no:
+        return True
+    shape = ".*".join(re.escape(plain_number(one)) for one in _HIDDEN.split(row.id_no))
+    return re.fullmatch(shape, plain_number(id_no)) is not None
 
 
 def same_name(case: CaseRow, row: ExportRow) -> bool:
@@ -192,7 +304,7 @@ def same_item(case: CaseRow, row: ExportRow) -> bool:
     return fold(case.item_name) == fold(row.item)
 
 
-def row_values(row: ExportRow) -> dict[str, str | int]:
+def row_values(row: ExportRow) -> dict[str, str | int | bool]:
     """Return a row as it is kept beside the ledger."""
     return asdict(row)
 
@@ -200,7 +312,24 @@ def row_values(row: ExportRow) -> dict[str, str | int]:
 def row_of(values: Mapping[str, object]) -> ExportRow:
     """Return a kept row; what an older program did not keep is empty."""
     texts = {
-        field.name: str(values.get(field.name, "")) for field in fields(ExportRow) if field.name != "row"
+        field.name: str(values.get(field.name, ""))
+        for field in fields(ExportRow)
+        if field.name not in _NOT_THERE or field.name == "case"
     }
-    number = values.get("row", 0)
-    return ExportRow(row=number if isinstance(number, int) else 0, **texts)
+    return ExportRow(row=_whole(values, "row"), erased=values.get("erased") is True, **texts)
+
+
+def unread_values(row: Unread) -> dict[str, str | int]:
+    """Return a row that could not be read as it is kept beside the ledger."""
+    return asdict(row)
+
+
+def unread_of(values: Mapping[str, object]) -> Unread:
+    """Return a kept row that could not be read."""
+    cell, number = (str(values.get(name, "")) for name in ("cell", "number"))
+    return Unread(row=_whole(values, "row"), cell=cell, number=number)
+
+
+def _whole(values: Mapping[str, object], name: str) -> int:
+    number = values.get(name, 0)
+    return number if isinstance(number, int) else 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ledger.days.calendar import local_date
 from ledger.facade import CasePage, Ledger, people_of
-from stations.papers.handed import facts_of
+from stations.papers.handed import facts_of, handed_of
 from stations.province.settings import PlatformSettings
 from stations.texts import Say
 from stations.words.casenames import state_name, station_name, value_name
@@ -100,11 +100,9 @@ class _Filler:
         return self._say(f"id_kind.{kind}") if kind else ""
 
     def _materials(self) -> str:
-        handed = self._facts.get("materials")
         papers = self._page.rules.item.materials
         names = (
-            self._say.pick(papers[str(code)].name) if str(code) in papers else str(code)
-            for code in (handed if isinstance(handed, list) else ())
+            self._say.pick(papers[code].name) if code in papers else code for code in handed_of(self._page)
         )
         return "；".join(names)
 

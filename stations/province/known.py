@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ledger.cases.case import CaseState
+from ledger.cases.shape import CaseState
 from ledger.errors import BanjianError
 from ledger.facade import CaseRow, Ledger
 from ledger.store import schema

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from ledger import platform
-from ledger.errors import BanjianError, InputError, StoreError
+from ledger.errors import BanjianError, InputError
 from ledger.facade import Home
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.peering.attached import Attached, Named
@@ -33,7 +33,6 @@ OFFERED_MAX = 1_000
 """Attachments that are looked at for giving in one go; the next go takes the others."""
 ASK_EVERY_MS = 3_600_000
 """How often the station above is asked what it lacks when there is nothing to give."""
-log = logging.getLogger("banjian.attachments")
 
 
 class Carriage:
@@ -43,6 +42,7 @@ class Carriage:
         thread: owns the ledger.
         home: where the attachments lie.
         above: whom to call; None where there is no station above, or nobody there has answered yet.
+        log: the installation's own; takes what fails while nobody waits for it.
     """
 
     def __init__(
@@ -53,12 +53,14 @@ class Carriage:
         clock: Clock,
         randomness: Randomness,
         above: Callable[[], Above | None],
+        log: logging.Logger,
     ) -> None:
         self._thread = thread
         self._home = home
         self._clock = clock
         self._store = Attachments(home, randomness)
         self._above = above
+        self._log = log
         self._fetching: dict[bytes, asyncio.Task[None]] = {}
         self._putting = asyncio.Lock()
         self._asked_at_ms = -ASK_EVERY_MS
@@ -124,7 +126,7 @@ class Carriage:
         await self._ask(partial(_forget, [content]))
 
     def _drop_damaged(self, content: bytes) -> None:
-        if self._find(content) is not None and not is_readable(self._store, content):
+        if self._store.held(content) is not None and not is_readable(self._store, content):
             self._store.drop(content.hex())
 
     async def close(self) -> None:
@@ -166,7 +168,7 @@ class Carriage:
     async def head(self, case_id: CaseId, content: bytes, *, peer: StationId) -> Head:
         """Return what a peer may fetch; what does not lie here is fetched from above meanwhile."""
         await self._require(case_id, content, peer)
-        held = await asyncio.to_thread(lambda: self._find(content))
+        held = await asyncio.to_thread(lambda: self._store.held(content))
         if held is not None:
             return held.head
         if self._above() is None:
@@ -182,7 +184,7 @@ class Carriage:
         await self._require(case_id, content, peer)
 
         def read() -> bytes:
-            held = self._find(content)
+            held = self._store.held(content)
             if held is None or index >= held.chunks:
                 raise InputError("attach.not_here")
             return self._store.chunk(held, index)
@@ -232,7 +234,7 @@ class Carriage:
         too_much: list[tuple[bytes, str]] = []
         room = platform.disk_free_bytes(self._home.path) - ROOM_BYTES_MIN
         for one in offers:
-            held = self._find(one.hash)
+            held = self._store.held(one.hash)
             if held is not None:
                 whole.append(one)
                 continue
@@ -265,7 +267,7 @@ class Carriage:
             await self.fetch(case_id, content)
         except BanjianError as error:
             # Who wants it asks again, and hears then.
-            log.info(error.code, extra={"code": error.code})
+            self._log.info(error.code, extra={"code": error.code})
 
     async def _mark_here(self, contents: Sequence[bytes]) -> None:
         if contents:
@@ -273,13 +275,6 @@ class Carriage:
 
     async def _ask(self, work: Callable[[Attached], T]) -> T:
         return await ask(self._thread, work)
-
-    def _find(self, content: bytes) -> Attachment | None:
-        try:
-            return self._store.find(content.hex())
-        except StoreError:
-            # A file that cannot be read is as good as none.
-            return None
 
 
 async def ask(thread: LedgerThread, work: Callable[[Attached], T]) -> T:
@@ -342,11 +337,7 @@ class _Giving:
         offers: list[Offer] = []
         gone: list[bytes] = []
         for one in named:
-            try:
-                held = self._store.find(one.hash.hex())
-            except StoreError:
-                # Its record cannot be read: as good as not here, and no reason to hold up the others.
-                held = None
+            held = self._store.held(one.hash)
             if held is None:
                 gone.append(one.hash)
             else:

@@ -12,7 +12,7 @@ Source: docs/protocol.md, "Statuses".
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.types import StationId
 
@@ -54,15 +54,8 @@ def rule_within(descriptors: int, rule: GateRule | None = None) -> GateRule:
     """
     wanted = rule or GateRule()
     connections = max(CONNECTIONS_MIN, min(wanted.connections_max, descriptors - DESCRIPTORS_KEPT))
-    return GateRule(
-        connections_max=connections,
-        unproven_max=min(wanted.unproven_max, max(1, connections // 2)),
-        address_max=wanted.address_max,
-        station_max=wanted.station_max,
-        handshake_s=wanted.handshake_s,
-        headers_s=wanted.headers_s,
-        unproven_s=wanted.unproven_s,
-    )
+    unproven = min(wanted.unproven_max, max(1, connections // 2))
+    return replace(wanted, connections_max=connections, unproven_max=unproven)
 
 
 class Visitor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import TypeVar
 
 import aiohttp
@@ -16,7 +17,10 @@ from ledger.types import LedgerId, StationId
 from stations.serving.ledgerthread import LedgerThread
 from stations.version import version
 from sync.certs.credentials import calling_context
+from sync.certs.pki import Leaf
 from sync.core.requester import Progress
+from sync.joining.joinoffice import check_answering
+from sync.joining.newcomer import drop_settled
 from sync.line.client_attach import Above
 from sync.line.client_session import Caller
 from sync.line.outcome import Outcome
@@ -54,7 +58,8 @@ class Link:
         self._addresses = addresses
         self._clock = clock
         self._randomness = randomness
-        self._https: dict[StationId, aiohttp.ClientSession] = {}
+        self._https: dict[StationId, tuple[int, aiohttp.ClientSession]] = {}
+        self._ended: list[aiohttp.ClientSession] = []
         self._caller = Caller(self, addresses=addresses)
         self.cores = cores
         self.version = version()
@@ -81,23 +86,33 @@ class Link:
         """
         if not self._addresses:
             raise ConfigError("sync.no_upstream", station=self._station)
+        await self._close_ended()
         try:
             outcome = await self._call(told)
         except BanjianError as error:
             failure, now_ms = error, self.now_ms()
             await self.on_ledger(lambda exchange: exchange.peers.note_failure(failure, now_ms=now_ms))
             raise
+        drop_settled(self._home, self._thread.registry())
         return outcome
 
     def http(self, station: StationId) -> aiohttp.ClientSession:
-        """Return a client whose connections accept that station alone at the other end; any for ""."""
-        held = self._https.get(station)
-        if held is None:
-            expected = (station,) if station else ()
-            context = calling_context(self._home, self.ledger_id, expected=expected)
-            connector = aiohttp.TCPConnector(ssl=context, limit=4, keepalive_timeout=KEEPALIVE_S)
-            held = self._https[station] = aiohttp.ClientSession(connector=connector, trust_env=False)
-        return held
+        """Return a client whose connections accept that station alone at the other end; any for "".
+
+        Once certificates of the station have ended, open connections are not used again.
+        """
+        end_ms = self._thread.registry().certificates_end_ms(station)
+        held_end_ms, held = self._https.get(station, (end_ms, None))
+        if held is not None and held_end_ms == end_ms:
+            return held
+        if held is not None:
+            self._ended.append(held)
+        expected = (station,) if station else ()
+        context = calling_context(self._home, self.ledger_id, admits=self._admits, expected=expected)
+        connector = aiohttp.TCPConnector(ssl=context, limit=4, keepalive_timeout=KEEPALIVE_S)
+        made = aiohttp.ClientSession(connector=connector, trust_env=False)
+        self._https[station] = (end_ms, made)
+        return made
 
     def above(self) -> Above | None:
         """Return where the station above answers; None before it has."""
@@ -105,20 +120,28 @@ class Link:
         if answered is None:
             return None
         address, station = answered
-        return Above(station=station, address=address, http=self.http(station))
+        return Above(station=station, address=address, http=partial(self.http, station))
 
     async def close(self) -> None:
         """Close open connections."""
-        for http in self._https.values():
+        for _, http in self._https.values():
             await http.close()
         self._https.clear()
+        await self._close_ended()
+
+    async def _close_ended(self) -> None:
+        while self._ended:
+            await self._ended.pop().close()
+
+    def _admits(self, leaf: Leaf) -> None:
+        check_answering(self._thread.registry(), leaf)
 
     async def _call(self, told: Callable[[Progress], None] | None) -> Outcome:
         renewed = await renew_if_due(
             self._home,
             ledger_id=self.ledger_id,
             addresses=self._addresses,
-            context=calling_context(self._home, self.ledger_id),
+            context=calling_context(self._home, self.ledger_id, admits=self._admits),
             now_ms=self.now_ms(),
             randomness=self._randomness,
         )

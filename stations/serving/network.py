@@ -35,6 +35,7 @@ from stations.serving.nameless import make_nameless
 from stations.serving.rereading import Rereading
 from stations.serving.sessiondesk import SessionDesk
 from stations.serving.weblog import web_log
+from stations.writtenhere import writes_registry
 from sync.certs.credentials import (
     CA_NAME,
     TLS_KEY_NAME,
@@ -45,7 +46,7 @@ from sync.certs.credentials import (
 from sync.core.pace import Pace, PaceRule
 from sync.core.quiet import Quiet
 from sync.core.requester import Progress
-from sync.joining.joinoffice import JoinOffice
+from sync.joining.joinoffice import JoinOffice, check_answering
 from sync.line.attempts import Attempts
 from sync.line.client_attach import Above
 from sync.line.joindesks import OfficeDesk, RelayDesk
@@ -105,8 +106,10 @@ class Network:
         self._news = asyncio.Event()
         self._syncing = asyncio.Lock()
         self._carrying: asyncio.Task[None] | None = None
-        self.carriage = Carriage(thread, home, clock=clock, randomness=randomness, above=self._above)
-        self._rereading = Rereading(thread, home, clock=clock, randomness=randomness)
+        self.carriage = Carriage(
+            thread, home, clock=clock, randomness=randomness, above=self._above, log=self._log
+        )
+        self._rereading = Rereading(thread, home, clock=clock, randomness=randomness, log=self._log)
         self._reading: asyncio.Task[None] | None = None
         self.link: Link | None = None
 
@@ -309,18 +312,17 @@ class Network:
         home = self._home
         if home.certificate(CA_NAME) is None or home.secret(TLS_KEY_NAME) is not None:
             return
-        if any(log.own and log.kind == "registry" for log in self._thread.held.logs()):
+        if writes_registry(self._thread.held):
             prepare_county(self._thread.held, randomness=self._randomness)
 
     def _desk(self) -> SessionDesk:
         """Return what answers the routes; made on the ledger's thread."""
         ledger = self._thread.held
-        own = any(log.own and log.kind == "registry" for log in ledger.logs())
 
         def coming_back() -> bool:
             return may_lack_stations(self._thread.held.parts.holdings)
 
-        if own:
+        if writes_registry(ledger):
             office = JoinOffice(
                 self._home,
                 ledger_id=ledger.ledger_id,
@@ -344,7 +346,11 @@ class Network:
                 registry=self._thread.registry,
                 clock=self._clock,
                 addresses=self._config.upstream,
-                context=lambda: calling_context(self._home, ledger.ledger_id),
+                context=lambda: calling_context(
+                    self._home,
+                    ledger.ledger_id,
+                    admits=lambda leaf: check_answering(self._thread.registry(), leaf),
+                ),
                 coming_back=coming_back,
             )
         return SessionDesk(join, self._thread, self._cores, self._helpers.prepare, news=self.news)

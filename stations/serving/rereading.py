@@ -17,6 +17,7 @@ from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.peering.attached import Attached, Named
+from ledger.lawtime import DAY_MS
 from stations.kept.attachments import Attachments
 from stations.kept.lostfiles import is_readable
 from stations.kept.sealed import SealedFolder
@@ -24,12 +25,11 @@ from stations.serving.carriage import ask
 from stations.serving.ledgerthread import LedgerThread
 
 FOLDER, NAME = "reading", "attachments"
-ROUND_MS = 7 * 86_400_000
+ROUND_MS = 7 * DAY_MS
 EVERY_S = 60.0
 FILES_MAX = 8
 BYTES_MAX = 32 << 20
 """Bytes after which a turn reads no further attachment: 32 MiB a minute leave any disk to the counter."""
-log = logging.getLogger("banjian.attachments")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +62,14 @@ class Rereading:
         thread: owns the ledger.
         home: where the attachments lie.
         clock: for rounds.
+        log: the installation's own; takes what keeps a turn from being taken.
     """
 
-    def __init__(self, thread: LedgerThread, home: Home, *, clock: Clock, randomness: Randomness) -> None:
+    def __init__(
+        self, thread: LedgerThread, home: Home, *, clock: Clock, randomness: Randomness, log: logging.Logger
+    ) -> None:
         self._thread = thread
+        self._log = log
         self._clock = clock
         self._store = Attachments(home, randomness)
         self._kept = SealedFolder(home, FOLDER, randomness)
@@ -78,7 +82,9 @@ class Rereading:
                 await self.turn()
             except BanjianError as error:
                 # A full disk or a busy ledger: the next turn reads the same again.
-                log.info(error.code, extra={"code": error.code})
+                self._log.info(error.code, extra={"code": error.code})
+            except Exception:  # noqa: BLE001 - an outermost loop: a fault is told, and does not end the reading
+                self._log.exception("reading")
 
     async def turn(self) -> Round:
         """Read the next few, unless a round was begun less than a week ago and is through.

@@ -6,7 +6,7 @@ from ledger import platform
 from ledger.errors import InputError, StoreError
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.peering.exchange import Exchange
-from stations.kept.attachments import Attachment, Attachments
+from stations.kept.attachments import Attachments
 from stations.serving.carriage import OFFERED_MAX, ROOM_BYTES_MIN
 from sync.attachforms import Offer
 from sync.stick.stickattach import Piece
@@ -33,10 +33,10 @@ class StickAttachments:
             limit_bytes: of all together; an attachment is given whole or not at all.
         """
         attached, offers = self._exchange.attached, list[Offer]()
-        attached.mark([one for one in attached.not_seen() if self._find(one) is not None], held=True)
+        attached.mark([one for one in attached.not_seen() if self._store.held(one) is not None], held=True)
         left = used = 0
         for one in attached.to_give(OFFERED_MAX):
-            held = self._find(one.hash)
+            held = self._store.held(one.hash)
             if held is None:
                 self.damaged(one.hash)
             elif used + held.size > limit_bytes:
@@ -73,7 +73,7 @@ class StickAttachments:
         named = self._exchange.attached.named(piece.case_id, piece.hash)
         if named is None or named.size != piece.head.size:
             raise InputError("attach.unnamed")
-        held = self._find(piece.hash)
+        held = self._store.held(piece.hash)
         if held is None:
             if platform.disk_free_bytes(self._exchange.home.path) < ROOM_BYTES_MIN + piece.head.size:
                 raise InputError("attach.room")
@@ -85,10 +85,3 @@ class StickAttachments:
                 self._store.finish(begun)
         if not named.held:
             self._exchange.attached.mark([piece.hash], held=True)
-
-    def _find(self, content: bytes) -> Attachment | None:
-        try:
-            return self._store.find(content.hex())
-        except StoreError:
-            # A record that cannot be read is as good as none.
-            return None

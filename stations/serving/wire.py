@@ -17,7 +17,7 @@ from ledger.errors import BanjianError, EncodingError, Param, StoreError
 from ledger.facade import Performed, SignedAct
 from ledger.formats.genesis import LOG_KINDS, LogKind
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
-from ledger.registry.station import is_station_id
+from ledger.stationid import is_station_id
 from ledger.types import ActId, CaseId, LogId, StationId
 from sync.line.outcome import Outcome
 
@@ -147,17 +147,20 @@ def decode_value(text: str, name: str) -> int | str:
 
 def encode_outcome(outcome: Outcome) -> str:
     """Return the answer to a sync that was asked for."""
-    return json.dumps(
-        {
-            "sessions": outcome.sessions,
-            "sent": outcome.sent,
-            "stored": outcome.stored,
-            "sent_bytes": outcome.sent_bytes,
-            "received_bytes": outcome.received_bytes,
-            "notes": list(outcome.notes),
-            "sealed": [[log_id.hex(), code] for log_id, code in outcome.sealed],
-        }
-    )
+    return json.dumps(outcome_object(outcome))
+
+
+def outcome_object(outcome: Outcome) -> dict[str, object]:
+    """Return what a sync brought as JSON values."""
+    return {
+        "sessions": outcome.sessions,
+        "sent": outcome.sent,
+        "stored": outcome.stored,
+        "sent_bytes": outcome.sent_bytes,
+        "received_bytes": outcome.received_bytes,
+        "notes": list(outcome.notes),
+        "sealed": [[log_id.hex(), code] for log_id, code in outcome.sealed],
+    }
 
 
 def decode_outcome(text: str) -> Outcome:

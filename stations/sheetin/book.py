@@ -7,6 +7,7 @@ stored parts: whatever a file claims of its sizes, the library never unpacks mor
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -99,8 +100,9 @@ def read_book(raw: bytes, path: Path) -> Book:
         return _lay_out(path, parts)
     except Unclear as unclear:
         raise InputError(unclear.code, path=str(path), **unclear.params) from unclear
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        # RuntimeError is how zipfile says that a part needs a password, or is packed in an unknown way.
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError) as error:
+        # RuntimeError is how zipfile says that a part needs a password, or is packed in an unknown way; the
+        # other ways of packing that it knows have errors of their own for bytes that were changed.
         raise InputError("sheet.damaged", path=str(path)) from error
 
 

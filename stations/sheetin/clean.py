@@ -49,6 +49,11 @@ def half_width(text: str) -> str:
     return clean(text).translate(_ASCII)
 
 
+def dashes_plain(text: str) -> str:
+    """Return a text with every kind of dash as the one that keyboards have."""
+    return text.translate(_DASHES)
+
+
 def fold(text: str) -> str:
     """Return the form under which two spellings of one word are equal: no spaces, plain width, lower case."""
     return re.sub(r"\s", "", half_width(text)).translate(_DASHES).casefold()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ledger.errors import ConfigError
 from ledger.texts import Language
 from ledger.types import Bilingual
+from stations.newfile import write_new
 from stations.sheetin.columns import GUIDE, Column, SheetList, words
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def write_template(path: Path, pages: Sequence[Page], *, language: Language) -> 
 
     Raises:
         ConfigError: ``cli.file_exists``; ``cli.folder`` when the folder is not there.
+        OSError, StoreError: as ``write_new``.
     """
     if path.exists():
         raise ConfigError("cli.file_exists", path=str(path))
@@ -71,8 +73,10 @@ def write_template(path: Path, pages: Sequence[Page], *, language: Language) -> 
         raise ConfigError("cli.folder", path=str(path.absolute().parent))
     import xlsxwriter
 
+    # In memory first: the library has errors of its own for a disk that is full or cannot be written.
     made = io.BytesIO()
-    with xlsxwriter.Workbook(made, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(made, options) as book:
         pen = _Pen(
             head=book.add_format({"bold": True, "bg_color": "#E8EEF7", "border": 1, "num_format": "@"}),
             text=book.add_format({"num_format": "@"}),
@@ -81,8 +85,7 @@ def write_template(path: Path, pages: Sequence[Page], *, language: Language) -> 
         for page in pages:
             _write_page(book, page, pen, language)
         _write_guide(book, pages, pen, language)
-    with path.open("xb") as file:
-        file.write(made.getvalue())
+    write_new(path, made.getvalue())
 
 
 def heading_of(column: Column, language: Language) -> str:

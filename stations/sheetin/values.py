@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, time
 from types import MappingProxyType
 from typing import Final
 
 from ledger.errors import InputError
 from ledger.identity import check_id_number
+from ledger.registry.check import is_staff_no
 from ledger.types import Bilingual
 from stations.sheetin.clean import (
     Raw,
     Unclear,
     clean,
     clean_name,
+    dashes_plain,
     digits_of,
     fold,
     half_width,
@@ -33,12 +35,14 @@ DAYS_MAX: Final = 3650
 WORDS_MAX: Final = 40
 _STATION_ID = re.compile(r"([0-9]{12})-([A-Z0-9]{2})")
 _ITEM_CODE = re.compile(r"[A-Z0-9][A-Z0-9.-]*")
-_STAFF_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}")
 _RESIDENT = re.compile(r"[0-9]{17}[0-9X]")
 _OTHER_DIGITS = range(7, 13)
 _DAY = re.compile(
-    r"(?:([0-9]{4})[-/.\u5e74]([0-9]{1,2})[-/.\u6708]([0-9]{1,2})|([0-9]{4})([0-9]{2})([0-9]{2}))(?![0-9]{3})"
+    r"(?:([0-9]{4})\s*[-/.\u5e74]\s*([0-9]{1,2})\s*[-/.\u6708]\s*([0-9]{1,2})|([0-9]{4})([0-9]{2})([0-9]{2}))"
+    r"(?![0-9])"
 )
+_TIME = re.compile(r"\s*\u65e5?\s*[tT]?\s*([0-9]{1,2})\s*[:\u65f6\u70b9]\s*([0-9]{1,2})?")
+"""What follows a day where a time of it stands there."""
 _BETWEEN = re.compile(r"[、，,;；/／|\n\r]+")
 _CALENDAR = ("个自然日", "自然日", "calendardays")
 _DAY_WORDS = ("个工作日", "工作日", "workingdays", "个日", "天", "日", "days", "day")
@@ -124,17 +128,32 @@ def _code(column: Column, raw: Raw) -> Value | None:
 
 
 def _day(_column: Column, raw: Raw) -> Value | None:
+    return _read_moment(raw)[0]
+
+
+def _moment(_column: Column, raw: Raw) -> Value | None:
+    """Return a day, with the time where one stands there: 2026-03-02 17:00."""
+    return " ".join(part for part in _read_moment(raw) if part)
+
+
+def _read_moment(raw: Raw) -> tuple[str, str]:
+    """Return a day, and the time of it; midnight is what programs write where no time is meant."""
     if isinstance(raw, datetime):
-        return raw.date().isoformat()
+        return raw.date().isoformat(), f"{raw:%H:%M}" if (raw.hour, raw.minute) != (0, 0) else ""
     if isinstance(raw, date):
-        return raw.isoformat()
-    found = _DAY.match(fold(plain_text(raw)))
+        return raw.isoformat(), ""
+    # Spaces stay: 2026-3-2 17:00 is no 21st of March.
+    text = dashes_plain(half_width(plain_text(raw)))
+    found = _DAY.match(text)
     if found is None:
         raise Unclear("cell.day")
+    timed = _TIME.match(text, found.end())
     try:
-        return date(*(int(part) for part in found.groups() if part)).isoformat()
+        day = date(*(int(part) for part in found.groups() if part)).isoformat()
+        read = None if timed is None else time(int(timed[1]), int(timed[2] or 0))
     except ValueError as error:
         raise Unclear("cell.day") from error
+    return day, f"{read:%H:%M}" if read is not None and read != time(0, 0) else ""
 
 
 def _item_code(_column: Column, raw: Raw) -> Value | None:
@@ -163,7 +182,7 @@ def _short(text: str, raw: Raw) -> Unclear:
 
 def _unit(_column: Column, raw: Raw) -> Value | None:
     text = digits_of(raw)
-    if text.isdigit() and len(text) == 1 and not isinstance(raw, str):
+    if text.isdigit() and len(text) == 1:
         text = f"0{text}"  # a number of a counter that runs from 00; not a code of fixed digits
     if re.fullmatch(r"[A-Z0-9]{2}", text) is None:
         raise Unclear("cell.unit")
@@ -184,7 +203,7 @@ def _staff_no(_column: Column, raw: Raw) -> Value | None:
     text = half_width(plain_text(raw)).replace(" ", "").lstrip("'")
     if isinstance(raw, str):
         text = re.sub(r"(?<=[0-9])\.0", "", text) if re.fullmatch(r"[0-9]+\.0", text) else text
-    if _STAFF_NO.fullmatch(text) is None:
+    if not is_staff_no(text):
         raise Unclear("cell.staff_no")
     return text
 
@@ -273,6 +292,7 @@ _KINDS: Mapping[str, Callable[[Column, Raw], Value | None]] = MappingProxyType(
         "identity": _identity,
         "code": _code,
         "day": _day,
+        "moment": _moment,
         "item_code": _item_code,
         "division": _division,
         "unit": _unit,

@@ -81,11 +81,13 @@ class Access:
         return await asyncio.to_thread(work)
 
     async def close(self) -> None:
-        """Close the ledger that was read."""
-        if self._held is not None:
+        """Close the ledger that was read, once nobody reads it any more; whoever still does ends in peace."""
+        with self._counting:
             held, self._held = self._held, None
+            is_free = held is not None and not held.readers
+        if held is not None and is_free:
             await self._run(held.ledger.close)
-        self._readers.shutdown()
+        await asyncio.to_thread(self._readers.shutdown)
 
     async def _current(self) -> _Held:
         async with self._opening:

@@ -28,7 +28,7 @@ STRANGERS_MAX = 512
 """Browsers in which nobody did: however many of them come, they push out nobody who works."""
 PIN_DIGITS = range(4, 9)
 PIN_FAILURES_MAX = 5
-DONE_MAX = 64
+DONE_MAX = 256
 WORDS_MAX = 64
 KEY_ENDED, KEY_REPLACED = "web.key_ended", "web.key_replaced"
 """Codes of why a key that was unlocked here is used no more."""

@@ -92,6 +92,10 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         # The outermost loop: whatever it was, the person reads that nothing was lost, the operator why.
         log.exception("page failed: %s %s", request.method, request.match_info.route.resource)
         response = await _refused(visit, StoreError("web.failed"), 500)
+    finally:
+        # The two name each other: what a request brought, a photo or a list, would stay until Python looks
+        # for such circles, which it seldom does.
+        del request[VISIT]
     if not response.prepared:
         _set_cookie(visit, response)
     return dressed(response, store=False)

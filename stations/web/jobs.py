@@ -209,7 +209,8 @@ async def _run(visit: Visit, job: Job, steps: Steps) -> None:
     except BanjianError as error:
         message = message_of(visit.say, error)
         job.failed("", message.what, message.next_step)
-        job.error, job.state = error, "stopped"
+        # Without the frames that it came through: they hold what the form brought.
+        job.error, job.state = error.with_traceback(None), "stopped"
     else:
         job.state = "done"
     finally:

@@ -17,6 +17,7 @@ from ledger.days.calendar import local_date
 from ledger.facade import CaseRow, Ledger
 from ledger.facade.opened.desklists import Listed, page_of_cases, signed_by
 from stations.papers.sheets import Sheet, write_workbook
+from stations.serving.memory import give_back
 from stations.web.keyholders import keys_of
 from stations.web.render import render
 from stations.web.rows import lines_of
@@ -28,6 +29,8 @@ PRINTED_ROWS = 5000
 """Lines of a page that somebody wants whole, to print it: a hundred sheets of paper."""
 SHEET_ROWS = 1_048_575
 """Lines that an Excel sheet holds beside its heading."""
+LARGE_ROWS = 200
+"""From so many lines on, what a workbook took is given back at once."""
 LIGHTS = ("red", "yellow", "green", "paused", "done")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -115,7 +118,11 @@ async def send_workbook(visit: Visit, name: str, sheets: Sequence[Sheet]) -> web
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "list.xlsx"
             write_workbook(path, sheets, title=visit.say("training.short") if visit.office.training else "")
-            return path.read_bytes()
+            raw = path.read_bytes()
+        if sum(len(sheet.rows) for sheet in sheets) >= LARGE_ROWS:
+            # The library's sheets and cells name each other: a second list must not come on top of the first.
+            give_back()
+        return raw
 
     body = await visit.office.access.aside(write)
     named = quote(f"{name}.xlsx")

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from ledger.cases.case import CaseState
+from ledger.cases.shape import CaseState
 from ledger.errors import AuthorityError
 from ledger.facade import CaseRow
 from ledger.registry.registry import Registry

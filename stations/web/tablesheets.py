@@ -17,6 +17,8 @@ from stations.web.visit import Page, Visit
 
 TABLE = "data-sortable"
 """What a table has that is a list: it is sorted, filtered, printed and taken away."""
+SAID = "data-said"
+"""What a cell says, where that is not what stands in it: the label of a box is the same ticked or not."""
 _NAMING = frozenset(("title", "h1", "h2", "h3"))
 _VOID = frozenset(("br", "img", "input", "meta", "link", "hr", "wbr", "col", "source"))
 _NAME_CHARS_MAX = 24
@@ -76,6 +78,7 @@ class _Reader(HTMLParser):
         self._heading = ""
         self._text: list[str] | None = None
         self._in_list = False
+        self._said: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Go into an element."""
@@ -92,7 +95,7 @@ class _Reader(HTMLParser):
         elif tag == "tr" and self._in_list:
             self.tables[-1][2].append([])
         elif tag in _NAMING or (tag in ("td", "th") and self._in_list):
-            self._text = []
+            self._text, self._said = [], given.get(SAID)
         else:
             self._say(" ")
 
@@ -109,7 +112,7 @@ class _Reader(HTMLParser):
             self._heading, self._text = text, None
         elif tag in ("td", "th") and self._in_list:
             _, headings, rows = self.tables[-1]
-            rows[-1].append(text)
+            rows[-1].append(text if self._said is None else self._said)
             self._text = None
         elif tag == "thead" and self._in_list:
             _, headings, rows = self.tables[-1]

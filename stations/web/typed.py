@@ -19,6 +19,7 @@ from ledger.facade import Ledger
 from ledger.store import schema
 from stations.web.answers import answer
 from stations.web.drafts import WORD_BYTES, Draft, Drafts, Form, is_word
+from stations.web.oncewords import OnceWords, Spent
 from stations.web.settled import is_settled
 from stations.web.unsigned import KEPT_ACTION, KEPT_PAGE, SECRET
 from stations.web.visit import Visit, first, form_of, own_path, see_other
@@ -132,12 +133,12 @@ def fields_kept(form: Form) -> Form:
     return {name: texts for name, texts in form.items() if name not in NOT_KEPT and any(texts)}
 
 
-def is_stored(ledger: Ledger, draft: Draft) -> bool:
-    """Tell whether the ledger holds the act that a draft was signed as."""
-    if not draft.act:
+def is_stored(ledger: Ledger, signed: Draft | Spent) -> bool:
+    """Tell whether the ledger holds the act that a draft was signed as, or a one-time word was spent on."""
+    if not signed.act:
         return False
     with ledger.reading() as (tx, _):
-        return tx.get(schema.ACTS, (bytes.fromhex(draft.case), bytes.fromhex(draft.act))) is not None
+        return tx.get(schema.ACTS, (bytes.fromhex(signed.case), bytes.fromhex(signed.act))) is not None
 
 
 async def mine(visit: Visit) -> list[Draft]:
@@ -212,6 +213,11 @@ def new_word(visit: Visit) -> str:
 def drafts_of(visit: Visit) -> Drafts:
     """Return the drafts of the installation."""
     return Drafts(visit.office.home, visit.office.randomness)
+
+
+def words_of(visit: Visit) -> OnceWords:
+    """Return the one-time words of the installation."""
+    return OnceWords(visit.office.home, visit.office.randomness)
 
 
 def _mark(word: str) -> str:

@@ -21,6 +21,7 @@ from aiohttp import web
 from ledger.errors import StoreError
 from ledger.facade import Home
 from ledger.facade.base.clock import Randomness
+from ledger.lawtime import DAY_MS
 from stations.kept.sealed import SealedFolder
 from stations.web.drafts import cases_of, first_words, is_about
 
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from multidict import MultiMapping
 
 FOLDER = "unsigned"
-FORGOTTEN_MS = 30 * 86_400_000
+FORGOTTEN_MS = 30 * DAY_MS
 """A form of somebody who does not come back is thrown away after a month."""
 KEPT_MAX = 8
+"""Forms of one person in one browser; the oldest gives way to another one of the same author."""
 CHARS_MAX = 64 * 1024
 KEEP, TYPED = "/unsigned/keep", "/typed"
 """Where an open page that hears of a lock sends what is typed in it, and where it sends that meanwhile."""
@@ -221,9 +223,9 @@ class UnsignedForms:
         name = self._forms[key][0] if key in self._forms else self._kept.new_name()
         self._forms[key] = (name, one)
         self._forms.move_to_end(key)
-        oldest = []
-        while len(self._forms) > KEPT_MAX:
-            oldest.append(self._forms.popitem(last=False)[1][0])
+        # Nobody's forms give way to a colleague's: each person's are counted for themselves.
+        mine = [known for known in self._forms if known[0] == one.staff_no]
+        oldest = [self._forms.pop(known)[0] for known in mine[: max(0, len(mine) - KEPT_MAX)]]
 
         def durably() -> None:
             for old in oldest:

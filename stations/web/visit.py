@@ -143,21 +143,23 @@ class Visit:
         attempts.forget(who)
         return done
 
-    async def sign_once(self, once: str, work: Callable[[Ledger], str]) -> str:
+    async def sign_once(self, once: str, work: Callable[[Ledger], str], *, said: str = "") -> str:
         """Run something that signs and returns where its answer lies.
 
         However often a form is sent, one after the other or at the same moment, the writer's thread runs it
-        once for its one-time word; a word whose work was refused may be used again.
+        once for its one-time word; a word whose work was refused may be used again. What this process does
+        not remember any more the work itself looks up (``oncewords``), and what is another form under the
+        same word by ``said``.
         """
-        browser = self.browser
+        browser, mark = self.browser, f"{done_mark(self, once)} {said}".rstrip()
 
         def guarded(ledger: Ledger) -> str:
-            known = browser.done.get(once)
+            known = browser.done.get(mark)
             if known is not None:
                 return known
             where = work(ledger)
             if once:
-                browser.remember_done(once, where)
+                browser.remember_done(mark, where)
             return where
 
         return await self.write(guarded)
@@ -199,6 +201,17 @@ class Visit:
     def tell(self, key: str, **values: object) -> None:
         """Let the next page say something once, at its top."""
         self.browser.told = (key, values)
+
+
+def done_mark(visit: Visit, once: str) -> str:
+    """Return under what a browser remembers a one-time word of who acts: words are a person's own."""
+    return f"{author_of(visit)} {once}"
+
+
+def author_of(visit: Visit) -> str:
+    """Return the staff number of who acts; "" for nobody: some forms are for who cannot sign in."""
+    person = visit.acting or visit.browser.person
+    return "" if person is None else person.staff_no
 
 
 VISIT: web.RequestKey[Visit] = web.RequestKey("visit", Visit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.cases.case import CaseAct, CaseState
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.facade import Ledger
 from ledger.registry.registry import Registry
 from ledger.rules.casetype import CaseType
@@ -34,6 +34,12 @@ def value_name(say: Say, value: str) -> str:
         if say.has(key):
             return say(key)
     return say.name(f"ground.{value}", value)
+
+
+def basis_name(say: Say, basis: str) -> str:
+    """Return the name of an item's legal basis; the word of the catalogue itself when it is not known."""
+    key = f"legal_basis.{basis}"
+    return say(key) if say.has(key) else basis
 
 
 def author_name(say: Say, ledger: Ledger, act: CaseAct) -> str:

@@ -6,6 +6,7 @@ from ledger.facade import Ledger
 from ledger.facade.cases.erased import holding_yet
 from ledger.types import CaseId
 from stations.words.casenames import station_name
+from stations.writtenhere import stations_here
 
 AND = "、"
 """Between names of stations, which are Chinese in either language."""
@@ -17,7 +18,7 @@ def held_elsewhere(ledger: Ledger, case_id: CaseId) -> str:
     Raises:
         RuleError: ``case.unknown``.
     """
-    own = {log.station for log in ledger.logs() if log.own and log.kind == "station"}
+    own = set(stations_here(ledger))
     if ledger.main_station is not None:
         own.add(ledger.main_station)
     registry = ledger.knowledge.registry

@@ -12,7 +12,8 @@ from ledger.rules.factspec import FactSpec
 from ledger.typedtime import narrow, read_day
 from ledger.types import ActId, Value
 from stations.unreadable import unreadable
-from stations.words.choices import chosen
+from stations.words.choices import SAYS, chosen
+from stations.words.fieldnames import field_name
 
 FREE_TEXTS = frozenset(("reasons",))
 """Lists of sentences, in which a comma parts nothing: each is given by itself."""
@@ -36,8 +37,16 @@ def find_act(text: str, acts: Sequence[ActId], option: str) -> ActId:
     return found[0]
 
 
-def type_changes(changes: Value, specs: Mapping[str, FactSpec], *, acts: Sequence[ActId]) -> Value:
+def type_changes(
+    changes: Value, specs: Mapping[str, FactSpec], *, action: str, acts: Sequence[ActId]
+) -> Value:
     """Return amended fields in the types that the amended action declares for them.
+
+    Args:
+        changes: texts by field, each named by its code or as people call it in either language.
+        specs: the fields of the amended action.
+        action: its code.
+        acts: the acts of the case, of which one may be meant.
 
     Raises:
         ConfigError: ``cli.choice`` for a word that says neither yes nor no, or is none of some values;
@@ -45,7 +54,14 @@ def type_changes(changes: Value, specs: Mapping[str, FactSpec], *, acts: Sequenc
     """
     if not isinstance(changes, dict):
         return changes
-    return {name: _changed(name, str(text), specs.get(name), acts) for name, text in changes.items()}
+    codes = {field_name(say, action, code): code for say in SAYS for code in specs}
+    meant = {name: name if name in specs else codes.get(narrow(name).strip(), name) for name in changes}
+    if len({*meant.values()}) < len(meant):
+        raise ConfigError("cli.pair", option=_CHANGES.rstrip(), value="、".join(changes)[:80])
+    return {
+        meant[name]: _changed(meant[name], str(text), specs.get(meant[name]), acts)
+        for name, text in changes.items()
+    }
 
 
 def _changed(name: str, text: str, spec: FactSpec | None, acts: Sequence[ActId]) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ledger.typedtime import LAW_TIME
+from ledger.lawtime import DAY_MS, HOUR_MS, LAW_TIME, MINUTE_MS
 from stations.texts import Say
 
 CHINA = LAW_TIME
@@ -12,7 +12,7 @@ CHINA = LAW_TIME
 NO_MOMENT = "????-??-?? ??:??"
 """Shown, in every language, for a moment that no calendar has."""
 
-_UNITS_MS = (("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1_000))
+_UNITS_MS = (("days", DAY_MS), ("hours", HOUR_MS), ("minutes", MINUTE_MS), ("seconds", 1_000))
 
 
 def span(say: Say, span_ms: int) -> str:

@@ -91,7 +91,8 @@ class Names:
         elif code == "identity.shape" and self._say.has(f"id_kind.{kind}"):
             named["kind"] = self._say(f"id_kind.{kind}")
         role = params.get("whose", "")
-        if code == "identity.hidden" and self._say.has(f"person.{role}.{field}"):
+        names_field = code in ("identity.hidden", "identity.misplaced", "identity.too_long")
+        if names_field and self._say.has(f"person.{role}.{field}"):
             named["field"] = self._say(f"person.{role}.{field}")
         message, whose = self._say.message(code, named), f"whose.{role}"
         return replace(message, what=self._say(whose, text=message.what)) if self._say.has(whose) else message

@@ -43,6 +43,11 @@ def ruling_words(say: Say, ruling: Ruling) -> str:
         named.append(say("outcome.reasons", reasons=say("outcome.next").join(ruling.reasons)))
     if ruling.document_no:
         named.append(say("outcome.document", number=ruling.document_no))
+    if ruling.review_organ:
+        key = "outcome.review" if ruling.review_days is None else "outcome.review_within"
+        named.append(say(key, organ=ruling.review_organ, days=ruling.review_days or 0))
+    if ruling.court:
+        named.append(say("outcome.court", court=ruling.court))
     return say("outcome.part").join(named)
 
 

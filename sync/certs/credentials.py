@@ -105,12 +105,23 @@ def ensure_ca(
 
 
 def ensure_county_certificate(
-    home: Home, ca: CountyCa, *, station: StationId, ledger_id: LedgerId, now_ms: int, randomness: Randomness
+    home: Home,
+    ca: CountyCa,
+    *,
+    station: StationId,
+    ledger_id: LedgerId,
+    now_ms: int,
+    randomness: Randomness,
+    end_ms: int = 0,
 ) -> Leaf:
-    """Return the certificate of the county's own station; make or renew it by the CA that lies here."""
+    """Return the certificate of the county's own station; make or renew it by the CA that lies here.
+
+    Args:
+        end_ms: before which moment the registry has ended certificates of the station.
+    """
     try:
         leaf = read_own_leaf(home, ledger_id)
-        if not renewal_due(leaf, now_ms=now_ms):
+        if leaf.not_before_ms >= end_ms and not renewal_due(leaf, now_ms=now_ms):
             return leaf
     except (ConfigError, DataError):
         pass  # none yet, or one that does not hold: made anew below
@@ -121,7 +132,7 @@ def ensure_county_certificate(
         ledger_id=ledger_id,
         ca_key_pem=ca.key_pem,
         ca_certificate=ca.certificate,
-        now_ms=now_ms,
+        now_ms=max(now_ms, end_ms),
         randomness=randomness,
     )
     write_own(home, key_pem=key_pem, certificate=certificate, ca_certificate=ca.certificate)
@@ -190,11 +201,12 @@ def listening_context(home: Home, ledger_id: LedgerId) -> ssl.SSLContext:
 
 
 def calling_context(
-    home: Home, ledger_id: LedgerId, *, expected: Collection[StationId] = ()
+    home: Home, ledger_id: LedgerId, *, admits: tls.Admits | None = None, expected: Collection[StationId] = ()
 ) -> ssl.SSLContext:
     """Return the TLS context with which a station calls its upstream; errors as ``listening_context``.
 
-    ``expected`` are the stations that may answer; anything else is refused before a byte is sent to it.
+    ``expected`` are the stations that may answer, and ``admits`` refuses what the registry has ended; nothing
+    is sent to anybody else.
     """
     repair_own(home)
     read_own_certificate(home, ledger_id)
@@ -203,6 +215,7 @@ def calling_context(
         key=home.secrets_dir / TLS_KEY_NAME,
         ca_certificate=read_ca_certificate(home, ledger_id),
         ledger_id=ledger_id,
+        admits=admits,
         expected=expected,
     )
 
@@ -244,5 +257,6 @@ def prepare_county(ledger: Ledger, *, randomness: Randomness) -> CountyCa:
         ledger_id=ledger.ledger_id,
         now_ms=now_ms,
         randomness=randomness,
+        end_ms=registry.certificates_end_ms(station.station),
     )
     return ca

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ledger.cases.shape import DAY_MS
 from ledger.errors import AuthorityError, DataError
-from ledger.registry.station import is_station_id
+from ledger.lawtime import DAY_MS
+from ledger.stationid import is_station_id
 from ledger.types import LedgerId, StationId
 from sync.certs.tlskeys import Randomness, key_info, private_key
 

@@ -11,7 +11,7 @@ Source: docs/protocol.md, "Certificates"; RFC 8446; X509_VERIFY_PARAM_set_flags(
 from __future__ import annotations
 
 import ssl
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,6 +23,9 @@ _NO_CHECK_TIME = 0x200000
 _LEAVES_KEPT_MAX = 1024
 _ASKED_MAX = 8
 """Reads of a caller that goes on sending although its handshake failed."""
+
+Admits = Callable[[Leaf], None]
+"""Refuses whoever may not be at the other end, by what else is known here; raises ``BanjianError``."""
 
 _REFUSALS = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_UNKNOWN", "CERTIFICATE_EXPIRED", "DECRYPT_ERROR")
 _VERSIONS = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_VERSION_NUMBER", "HTTP_REQUEST")
@@ -65,6 +68,7 @@ def client_context(
     key: Path,
     ca_certificate: bytes,
     ledger_id: LedgerId,
+    admits: Admits | None = None,
     expected: Collection[StationId] = (),
 ) -> ssl.SSLContext:
     """Return the context of a station that calls another one; arguments as for ``server_context``.
@@ -73,24 +77,23 @@ def client_context(
 
     Args:
         ledger_id: the pinned ledger.
+        admits: asked at the end of every handshake; None where nothing else is known.
         expected: stations that may answer, for example the line above this one; empty for any of the ledger.
 
     Raises:
         ConfigError: ``tls.own_certificate``.
     """
-    context = joining_context(ca_certificate, ledger_id=ledger_id, expected=expected)
+    context = _asking_context(ca_certificate, _checking(ledger_id, frozenset(expected), admits))
     load_own(context, certificate=certificate, key=key)
     return context
 
 
-def joining_context(
-    ca_certificate: bytes, *, ledger_id: LedgerId, expected: Collection[StationId] = ()
-) -> ssl.SSLContext:
-    """Return the context of a newcomer: it trusts the county's CA and has no certificate of its own yet."""
-    context = _context(ssl.PROTOCOL_TLS_CLIENT, ca_certificate)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.sslobject_class = _checking(ledger_id, frozenset(expected))
-    return context
+def joining_context(ca_certificate: bytes, *, ledger_id: LedgerId) -> ssl.SSLContext:
+    """Return the context of a newcomer: it trusts the county's CA and has no certificate of its own yet.
+
+    Nor has it the registry: whether the certificate at the other end was ended it cannot know.
+    """
+    return _asking_context(ca_certificate, _checking(ledger_id, frozenset(), None))
 
 
 def fetching_context() -> ssl.SSLContext:
@@ -184,7 +187,16 @@ class _TellsWhy(ssl.SSLObject):
         raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "the alert goes out")
 
 
-def _checking(ledger_id: LedgerId, expected: frozenset[StationId]) -> type[ssl.SSLObject]:
+def _asking_context(ca_certificate: bytes, checked: type[ssl.SSLObject]) -> ssl.SSLContext:
+    context = _context(ssl.PROTOCOL_TLS_CLIENT, ca_certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.sslobject_class = checked
+    return context
+
+
+def _checking(
+    ledger_id: LedgerId, expected: frozenset[StationId], admits: Admits | None
+) -> type[ssl.SSLObject]:
     """Return a connection whose handshake includes who the other end is."""
 
     class Checked(ssl.SSLObject):
@@ -194,6 +206,8 @@ def _checking(ledger_id: LedgerId, expected: frozenset[StationId]) -> type[ssl.S
                 leaf = peer_leaf(self, ledger_id=ledger_id, now_ms=None)
                 if expected and leaf.station not in expected:
                     raise DataError("tls.other_station", station=leaf.station)
+                if admits is not None:
+                    admits(leaf)
             except BanjianError as error:
                 raise RefusedPeer(error) from error
 

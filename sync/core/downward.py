@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from ledger.facade.logs.heldstates import LogState
 from ledger.facade.peering.exchange import Exchange
@@ -20,10 +21,11 @@ def whole_logs(
     scope: frozenset[StationId],
     forked: Collection[LogId],
     budget: Budget,
-) -> tuple[Spending, list[bytes]]:
-    """Return what is left of a budget, and the sections with what a station below lacks of whole logs.
+) -> tuple[list[bytes], bool]:
+    """Return the sections of whole logs that a station below lacks, and whether more of them follows first.
 
-    The first package is a smaller one if the first of the last answer did not arrive.
+    The first package is a smaller one if the first of the last answer did not arrive. Who cannot take what it
+    lacks, for its own copy is damaged, is given one package each time: its feed must not wait for that.
 
     Args:
         exchange: the ledger.
@@ -37,10 +39,11 @@ def whole_logs(
     said = {state.log_id: state.size for state in hello.logs}
     lacked = {one: said.get(one, 0) for one, state in mine.items() if state.size > said.get(one, 0)}
     aim = exchange.package_pace.aim(peer, lacked, budget.package_bytes)
-    left = Spending.of(budget, aim=aim)
+    is_stuck = exchange.package_pace.is_stuck(peer, lacked)
+    left = Spending.of(replace(budget, packages=1) if is_stuck else budget, aim=aim)
     found = list(_sections(exchange, hello, mine, scope, forked, left))
     exchange.package_pace.gave(peer, lacked, first=len(found[0]) if found else 0, aim=aim)
-    return left, found
+    return found, left.spent and not is_stuck
 
 
 def _sections(

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from ledger.facade.logs.heldstates import BranchState, LogState, branch_name
 from ledger.facade.logs.stretch import AIM_BYTES
 from ledger.facade.peering.exchange import Exchange
-from ledger.formats.package import PackageContent, encode_package
+from ledger.formats.package import encode_package
+from ledger.formats.packageform import PackageContent
 from ledger.types import LogId
 from sync.core.framing import BRANCH, PACKAGE, encode_section
 

@@ -16,7 +16,8 @@ from ledger.formats.checkpoint import log_of_origin, read_checkpoint
 from ledger.formats.excerpt import CheckedExcerpt, check_excerpt, decode_excerpt
 from ledger.formats.genesis import decode_ledger_genesis
 from ledger.formats.keys import ED25519, key_id, verify_all
-from ledger.formats.package import PackageContent, decode_parsed
+from ledger.formats.package import decode_parsed
+from ledger.formats.packageform import PackageContent
 from ledger.known.verified import KeyFinder, SignatureCheck, VerifiedRecord, linked, verify_records
 from ledger.limits import FACTS_BYTES_MAX
 from ledger.types import KeyId, LedgerId, LogId

@@ -19,7 +19,7 @@ from ledger.facade.logs.heldstates import BranchState, LogState, ReceiptLine
 from ledger.facade.peering.countylink import CountyNews
 from ledger.facade.transfer.feeds import FeedPlace
 from ledger.limits import INT_MAX, MOMENT_MS_MAX, NOTE_BYTES_MAX, PROOF_HASHES_MAX, WAITING_MAX
-from ledger.registry.station import is_station_id
+from ledger.stationid import is_station_id
 from ledger.types import LedgerId, LogId, StationId
 from sync.core.framing import HEADER_BYTES_MAX
 

@@ -33,6 +33,24 @@ def waits_itself(exchange: Exchange, now_ms: int) -> list[Contact]:
     ]  # fmt: skip
 
 
+def written_here(exchange: Exchange, now_ms: int, version: str) -> list[Contact]:
+    """Return a contact about each other station that this installation writes for: it is heard with this one.
+
+    What waits of it is among what waits of this station.
+
+    Args:
+        exchange: the ledger.
+        now_ms: this station's clock.
+        version: of the program.
+    """
+    return [
+        Contact(
+            station=station, heard_at_ms=now_ms, waiting=0, oldest_ms=0, said_at_ms=now_ms, version=version
+        )
+        for station in sorted(exchange.stations_here() - {exchange.station})
+    ]  # fmt: skip
+
+
 def says_waits(hello: Hello) -> bool:
     """Whether a station says that it was put back and still waits for stations below it."""
     return any(one.station == hello.station and one.waiting for one in hello.contacts)

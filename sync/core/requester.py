@@ -22,7 +22,7 @@ from sync.core.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPa
 from sync.core.linepace import LinePace
 from sync.core.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
 from sync.core.openings import BESIDE_FEED, check_opened
-from sync.core.putback import waits_itself
+from sync.core.putback import waits_itself, written_here
 from sync.core.returning import Given, Returning
 
 PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
@@ -174,6 +174,7 @@ class Requester:
             contacts=(
                 *waits_itself(exchange, self._now_ms),
                 *(relayed(one) for one in exchange.peers.all(now_ms=self._now_ms)),
+                *written_here(exchange, self._now_ms, self._version),
             ),
         )
 
@@ -287,6 +288,7 @@ class Requester:
         self._ended = True
         if self.is_beside:
             return
+        self._forget_filled(answer)
         # The key of a receipt may have come with the registry of this very answer.
         self._exchange.receiving.take_receipts(answer.receipts)
         self._returning.ended(frozenset(note.log_id for note in answer.refused if note.code not in PASSING))
@@ -306,6 +308,14 @@ class Requester:
         self.progress.feed_number = answer.feed_end.number
         self._note_stuck()
         exchange.peers.note_done(now_ms=self._now_ms, upstream_ms=answer.answered_at_ms)
+
+    def _forget_filled(self, answer: Answer) -> None:
+        """Forget gaps that were filled from elsewhere within this session: all is there by now."""
+        size = self._exchange.held.size
+        whole = {state.log_id for state in answer.logs if state.size >= size(state.log_id)}
+        self.progress.notes = [
+            note for note in self.progress.notes if note.code != "package.gap" or note.log_id not in whole
+        ]
 
     def _note_stuck(self) -> None:
         stuck = [

@@ -273,12 +273,12 @@ class Responder:
             exchange.note_in_step(self._peer, [one for one in hello.logs if one.log_id not in self._strange])
         exchange.note_reopened_early(self._peer, hello.logs)
         forks = self._forks(hello, mine)
-        left, down = whole_logs(
+        down, waits = whole_logs(
             exchange, self._peer, hello,
             mine=mine, scope=self._scope, forked={fork.log_id for fork in forks}, budget=self._budget,
         )  # fmt: skip
-        more = left.spent and not doubtful
-        start, end, excerpts = self._feed(hello.feed, waits=left.spent or bool(doubtful))
+        more = waits and not doubtful
+        start, end, excerpts = self._feed(hello.feed, waits=waits or bool(doubtful))
         feed_size = exchange.feed_size(self._peer)
         answer = Answer(
             ledger_id=exchange.held.ledger_id,

@@ -21,13 +21,12 @@ from dataclasses import dataclass
 from ledger.codec import HeaderFields, pack_header, unpack_header
 from ledger.errors import DataError, EncodingError
 from ledger.formats.invite import Invite, decode_invite
-from ledger.formats.keys import ED25519, check_possession, check_public_key, key_id
+from ledger.formats.keys import ED25519, X25519, check_possession, check_public_key, key_id
 from ledger.hashing import CTX_JOIN, CTX_JOIN_SIGN, CTX_RENEWAL_SIGN, digest
 from ledger.limits import INVITE_BYTES_MAX
 from ledger.registry.authority import PURPOSES
-from ledger.registry.keys import X25519
 from ledger.registry.schema import GRANTABLE_ROLES
-from ledger.registry.station import is_station_id
+from ledger.stationid import is_station_id
 from ledger.types import KeyId, LedgerId, StationId
 from sync.certs.pki import CERTIFICATE_BYTES_MAX, CSR_BYTES_MAX, csr_key, new_csr, read_leaf
 from sync.certs.tlskeys import sign, verify

@@ -5,6 +5,7 @@
     DIR/joins/<token>.used       the invite was used: by whom (hash of the TLS key), when; never removed
     DIR/joins/<token>.request    the request with keys that wait for a registrar; removed once all are in
     DIR/joins/<token>.rejected   the registrar's signed refusal; never removed
+    DIR/joins/<station>.issued   when the newest certificate of a station begins: see ``sync.joining.issued``
 
 A token is good for one TLS key. The same request sent again (the answer was lost, the newcomer crashed) gets
 a certificate again; another key is refused. The ``used`` file is written durably before the certificate
@@ -34,9 +35,11 @@ from ledger.types import LedgerId, StationId
 from sync.certs.credentials import CountyCa, read_ca
 from sync.certs.pki import Leaf, check_issued, issue_leaf, read_leaf
 from sync.certs.pki import check_expiry as check_leaf_expiry
+from sync.joining.issued import note_issued
 from sync.joining.joinforms import JoinAnswer, JoinRequest, Renewal, decode_renewal, decode_request
 from sync.joining.rejection import Rejection, decode_rejection, encode_rejection, holder_of
 
+ANSWERER_ENDED = "tls.answerer_ended"
 _USED_BYTES_MAX = 256
 _TOKEN_NAME_BYTES = 16
 
@@ -119,7 +122,7 @@ class JoinOffice:
         self._use(request)
         if request.services or request.staff:
             write_durably(self._path(invite, "request"), raw)
-        certificate = self._issue(request.csr, invite.station, ca)
+        certificate = self._issued(request.csr, invite.station, ca)
         return self._answer(invite.station, request.request_id, certificate, ca)
 
     def renew(self, raw: bytes, *, peer: StationId) -> bytes:
@@ -138,7 +141,7 @@ class JoinOffice:
         check_leaf_expiry(leaf, now_ms=self._clock.now_ms())
         check_in_force(self._registry(), leaf)
         self._check_rejected(holder_of(leaf.public_key))
-        certificate = self._issue(renewal.csr, renewal.station, ca)
+        certificate = self._issued(renewal.csr, renewal.station, ca)
         return self._answer(renewal.station, renewal.request_id, certificate, ca)
 
     def waiting(self) -> list[Waiting]:
@@ -168,6 +171,17 @@ class JoinOffice:
                     Settled(name=path.stem, station=used.station, used_at_ms=used.at_ms, rejection=refusal)
                 )
         return sorted(found, key=lambda one: (-one.used_at_ms, one.name))
+
+    def has_issued(self, station: StationId) -> bool:
+        """Tell whether an invite of a station was used here: it may have renewed its certificate since."""
+        for path in self._home.joins_dir.glob("*.used"):
+            try:
+                used = _read_used(path)
+            except EncodingError:
+                return True  # by somebody unknown
+            if used is not None and used.station == station:
+                return True
+        return False
 
     def rejections(self) -> dict[str, Rejection]:
         """Return the refusals by the name of their request; a damaged file is passed over."""
@@ -248,6 +262,14 @@ class JoinOffice:
         if peer not in registry.line(renewal.station):
             raise AuthorityError("join.peer", station=renewal.station, peer=peer)
 
+    def _issued(self, csr: bytes, station: StationId, ca: CountyCa) -> bytes:
+        """Issue a certificate, and remember that before it leaves."""
+        certificate = self._issue(csr, station, ca)
+        leaf = read_leaf(certificate, ledger_id=self._ledger_id)
+        self._make_folder()
+        note_issued(self._home, station, begin_ms=leaf.not_before_ms)
+        return certificate
+
     def _issue(self, csr: bytes, station: StationId, ca: CountyCa) -> bytes:
         return issue_leaf(
             csr,
@@ -255,7 +277,7 @@ class JoinOffice:
             ledger_id=self._ledger_id,
             ca_key_pem=ca.key_pem,
             ca_certificate=ca.certificate,
-            now_ms=self._clock.now_ms(),
+            now_ms=certificate_begin_ms(self._registry(), station, now_ms=self._clock.now_ms()),
             randomness=self._randomness,
         )
 
@@ -292,6 +314,15 @@ def check_station(registry: Registry, station: StationId) -> None:
         raise AuthorityError("tls.station_closed", station=station)
 
 
+def certificate_begin_ms(registry: Registry, station: StationId, *, now_ms: int) -> int:
+    """Return when a new certificate of a station begins: never before what the registry has ended.
+
+    Where the clock was ahead as they were ended, and is right now, each new one would be over at once.
+    """
+    # In whole seconds, as certificates count, and not rounded down to before the end.
+    return max(now_ms, -(-registry.certificates_end_ms(station) // 1000) * 1000)
+
+
 def check_in_force(registry: Registry, leaf: Leaf) -> None:
     """Refuse a certificate that a registrar has ended.
 
@@ -300,6 +331,18 @@ def check_in_force(registry: Registry, leaf: Leaf) -> None:
     """
     if leaf.not_before_ms < registry.certificates_end_ms(leaf.station):
         raise AuthorityError("tls.certificate_ended", station=leaf.station)
+
+
+def check_answering(registry: Registry, leaf: Leaf) -> None:
+    """Refuse a machine that answers a call with a certificate that a registrar has ended.
+
+    A stolen machine does not hear of the act, or does not heed it: whoever calls has to ask as well.
+
+    Raises:
+        AuthorityError: ``tls.answerer_ended``.
+    """
+    if leaf.not_before_ms < registry.certificates_end_ms(leaf.station):
+        raise AuthorityError(ANSWERER_ENDED, station=leaf.station)
 
 
 def _read_used(path: Path) -> _Used | None:

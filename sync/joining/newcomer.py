@@ -19,12 +19,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from ledger.errors import ConfigError, DataError
+from ledger.errors import BanjianError, ConfigError, DataError
 from ledger.facade import Home
 from ledger.facade.base.clock import Randomness
 from ledger.facade.base.home import SEED_BYTES
@@ -33,10 +34,12 @@ from ledger.formats.genesis import decode_ledger_genesis
 from ledger.formats.invite import Invite, decode_invite
 from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.platform import fsync_dir, write_durably
+from ledger.registry.registry import Registry
 from ledger.types import LedgerId
 from sync.certs.credentials import write_own
 from sync.certs.pki import check_ca, check_issued, fingerprint, read_leaf
 from sync.certs.tlskeys import new_key
+from sync.joining.approval import key_states
 from sync.joining.joinforms import (
     JoinAnswer,
     JoinRequest,
@@ -114,11 +117,11 @@ def begin(home: Home, invite_raw: bytes, *, make_staff: MakeStaff, randomness: R
     staging.complete()
     key_pem = new_key(randomness)
     staging.write_secret(JOIN_KEY_NAME, key_pem)
-    services = tuple(_service_key(home, staging, invite, name, randomness) for name in _purposes(invite))
+    services = tuple(_service_key(staging, invite, name, randomness) for name in _purposes(invite))
     staff = make_staff(staging, invite.ledger_id)
     raw = encode_request(invite_raw, tls_key_pem=key_pem, services=services, staff=staff)
     write_durably(staging.path / INVITE_NAME, invite_raw)
-    write_durably(staging.path / REQUEST_NAME, raw)
+    write_durably(staging.path / REQUEST_NAME, raw, private=True)
     return Joining(home=home, staging=staging, raw=raw, request=decode_request(raw), again=again)
 
 
@@ -173,7 +176,7 @@ def finish(
     complete(place.path)
     if joining.again:
         write_durably(home.path / INVITE_NAME, joining.request.invite_raw)
-        write_durably(home.path / REQUEST_NAME, joining.raw)
+        write_durably(home.path / REQUEST_NAME, joining.raw, private=True)
         shutil.rmtree(staging.path)
         return answer
     if home.path.exists():
@@ -183,6 +186,17 @@ def finish(
     # The request stays until its keys are enrolled: with it the station can ask whether they were refused.
     (home.secrets_dir / JOIN_KEY_NAME).unlink(missing_ok=True)
     return answer
+
+
+def drop_settled(home: Home, registry: Registry) -> None:
+    """Remove the request once all its keys are enrolled: the names in it are of no more use.
+
+    One that cannot be read or removed stays; asking for its state tells why.
+    """
+    path = home.path / REQUEST_NAME
+    with suppress(BanjianError, OSError):
+        if all(state.enrolled for state in key_states(registry, decode_request(path.read_bytes()))):
+            path.unlink()
 
 
 def _check_answer(joining: Joining, answer_raw: bytes) -> JoinAnswer:
@@ -227,11 +241,12 @@ def _purposes(invite: Invite) -> tuple[str, ...]:
     return tuple(sorted(("bundle", "receipt", *kiosk)))
 
 
-def _service_key(
-    home: Home, staging: Home, invite: Invite, purpose: str, randomness: Randomness
-) -> ServiceKey:
-    held = home.service_seed(invite.station, purpose) if home.exists else None
-    seed = held or randomness(SEED_BYTES)
+def _service_key(staging: Home, invite: Invite, purpose: str, randomness: Randomness) -> ServiceKey:
+    """Make a service key, a new one also where the folder has one: the registry may have ended that.
+
+    Whoever joins again because a machine of the station was lost cannot hear of it before.
+    """
+    seed = randomness(SEED_BYTES)
     staging.write_service_seed(invite.station, purpose, seed)
     if purpose == "bundle":
         public_key = X25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
@@ -245,11 +260,11 @@ def _service_key(
 
 
 def _take_over_keys(joining: Joining) -> None:
-    """Bring service keys and people's envelopes into a folder that joins again; those there stay."""
+    """Bring service keys and people's envelopes into a folder that joins again; envelopes there stay."""
     station = joining.invite.station
     for service in joining.request.services:
         seed = joining.staging.service_seed(station, service.purpose)
-        if seed is not None and joining.home.service_seed(station, service.purpose) is None:
+        if seed is not None:
             joining.home.write_service_seed(station, service.purpose, seed)
     for envelope in joining.staging.keys_dir.glob("*.key"):
         target = joining.home.keys_dir / envelope.name

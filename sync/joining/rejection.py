@@ -20,7 +20,7 @@ from ledger.codec import HeaderFields, pack_header, unpack_header
 from ledger.errors import AuthorityError, DataError, EncodingError, InputError
 from ledger.formats.keys import Signer, verify
 from ledger.hashing import CTX_REJECTION_SIGN
-from ledger.registry.station import is_station_id
+from ledger.stationid import is_station_id
 from ledger.types import LedgerId, StationId
 from sync.joining.joinforms import JoinRequest
 

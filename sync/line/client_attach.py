@@ -40,11 +40,11 @@ _GOOD = (200, 204)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Above:
-    """Where a station above answers, and how it is called."""
+    """Where a station above answers, and how it is called: asked anew for every request."""
 
     station: StationId
     address: str
-    http: aiohttp.ClientSession
+    http: Callable[[], aiohttp.ClientSession]
 
 
 class GiveDesk(Protocol):
@@ -145,7 +145,7 @@ async def fetch(
 async def _call(above: Above, method: str, path: str, body: bytes | None, *, limit: int) -> bytes:
     url = above.address.rstrip("/") + ATTACHMENTS_PATH + path
     try:
-        async with above.http.request(method, url, data=body, timeout=TIMEOUT) as response:
+        async with above.http().request(method, url, data=body, timeout=TIMEOUT) as response:
             if response.status not in _GOOD:
                 told = decode_problem(await response.content.read(PROBLEM_BYTES_MAX))
                 raise from_upstream(told, above.station)

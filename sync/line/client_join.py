@@ -11,12 +11,13 @@ from typing import TypeVar
 
 import aiohttp
 
-from ledger.errors import BanjianError, DataError, StoreError
+from ledger.errors import AuthorityError, BanjianError, DataError, StoreError
 from ledger.formats.invite import Invite
 from ledger.types import LedgerId
 from sync.certs.pki import CERTIFICATE_BYTES_MAX, check_ca, fingerprint
 from sync.certs.tls import fetching_context, joining_context, tls_failure
 from sync.joining.joinforms import JOIN_ANSWER_BYTES_MAX, decode_answer, decode_renewal, decode_request
+from sync.joining.joinoffice import ANSWERER_ENDED
 from sync.line.problem import PROBLEM_BYTES_MAX, decode_problem
 
 T = TypeVar("T")
@@ -104,17 +105,18 @@ async def send_renewal(
 
 
 async def first_that_answers(addresses: Sequence[str], attempt: Callable[[str], Awaitable[T]]) -> T:
-    """Try addresses in their order until one answers; a refusal is an answer.
+    """Try addresses in their order until one answers; a refusal is an answer, unless it is ours.
 
     Raises:
         StoreError: ``join.no_address``; ``sync.unreachable`` of the last address.
+        AuthorityError: ``tls.answerer_ended`` of the last address.
     """
     last: BanjianError = StoreError("join.no_address")
     for address in addresses:
         try:
             return await attempt(address)
-        except StoreError as error:
-            if error.code != "sync.unreachable":
+        except (StoreError, AuthorityError) as error:
+            if error.code not in ("sync.unreachable", ANSWERER_ENDED):
                 raise
             last = error
     raise last

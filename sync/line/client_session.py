@@ -26,6 +26,7 @@ from sync.core.messages import decode_answer
 from sync.core.motion import Motion
 from sync.core.requester import PASSING, Guesses, Progress, Requester
 from sync.core.stream import CONTENT_TYPE, Packer, Unpacker
+from sync.joining.joinoffice import ANSWERER_ENDED
 from sync.line.client_join import read_bounded
 from sync.line.outcome import Outcome
 from sync.line.problem import PROBLEM_BYTES_MAX, decode_problem
@@ -124,6 +125,12 @@ class Caller:
             tears.begin(self._received)
             try:
                 requester = await self._session(address, divergent)
+            except AuthorityError as error:
+                if error.code != ANSWERER_ENDED:
+                    raise
+                # Ended while it was known: another address may lead to a machine that is none of these.
+                divergent, address = [], await self._first_that_answers(refused)
+                continue
             except StoreError as error:
                 line = self._guesses[upstream].line
                 if not tears.goes_on(error, self._received, broke_upward=line.broke):
@@ -176,8 +183,8 @@ class Caller:
                 return address
             try:
                 await self._find_out(address)
-            except (StoreError, DataError) as error:
-                if isinstance(error, DataError) and error.code != OTHER_STATION:
+            except (StoreError, DataError, AuthorityError) as error:
+                if not isinstance(error, StoreError) and error.code not in (OTHER_STATION, ANSWERER_ENDED):
                     raise
                 last = error
                 continue

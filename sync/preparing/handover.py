@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from ledger.formats.act import Act, ActHeader
 from ledger.formats.entry import Entry
-from ledger.formats.package import PackageContent
+from ledger.formats.packageform import PackageContent
 from ledger.known.verified import VerifiedRecord
 from ledger.types import KeyId, LedgerId
 from sync.core.framing import Section

@@ -14,8 +14,8 @@ from typing import Protocol
 from ledger.errors import AuthorityError, StoreError
 from ledger.facade.base.clock import Randomness
 from ledger.facade.peering.exchange import Exchange
-from ledger.formats.bundle import SECTION_ATTACHMENT, X25519, BundleHeader, Manifest, Section, seal_part
-from ledger.formats.keys import key_id
+from ledger.formats.bundle import SECTION_ATTACHMENT, BundleHeader, Manifest, Section, seal_part
+from ledger.formats.keys import X25519, key_id
 from ledger.limits import BUNDLE_PARTS_MAX
 from sync.attachforms import Offer
 from sync.stick.bundleforms import file_name

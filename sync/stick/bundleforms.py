@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from itertools import groupby
 
 from backports import zstd
@@ -17,6 +17,7 @@ from ledger.codec import pack_header, unpack_header
 from ledger.errors import EncodingError
 from ledger.facade.transfer.feeds import FeedPlace, next_chain
 from ledger.formats.bundle import BundleHeader, Section
+from ledger.lawtime import LAW_TIME
 from ledger.limits import BUNDLE_SECTION_BYTES_MAX, INT_MAX
 from ledger.types import ActId, CaseId
 from sync.core.stream import WINDOW_LOG_MAX
@@ -26,7 +27,6 @@ FEED_ITEMS_MAX = 1_024
 FEED_BYTES_MAX = 128 * 1024
 LEVEL = 9
 """Sticks are slow and exports rare."""
-_CHINA = timezone(timedelta(hours=8))
 _NAME = re.compile(
     r"banjian-[0-9]{12}-[A-Z0-9]{2}-[0-9]{8}-[0-9a-f]{12}-[0-9]{1,4}of[0-9]{1,4}\.bundle", re.ASCII
 )
@@ -108,7 +108,7 @@ def plain(section: Section) -> bytes:
 
 def file_name(header: BundleHeader, created_at_ms: int) -> str:
     """Return the name of a part's file: receiver, day in China, bundle, part."""
-    day = datetime.fromtimestamp(created_at_ms / 1000, _CHINA).strftime("%Y%m%d")
+    day = datetime.fromtimestamp(created_at_ms / 1000, LAW_TIME).strftime("%Y%m%d")
     known = header.bundle_id.hex()[:12]
     return f"banjian-{header.receiver}-{day}-{known}-{header.part}of{header.parts}.bundle"
 

@@ -44,7 +44,7 @@ from sync.stick.bundleforms import decode_feed, plain
 from sync.stick.bundlereport import NotTaken, PartReport
 from sync.stick.stickanswer import TakingStore, take_section
 from sync.stick.stickfeed import move_on
-from sync.stick.stickword import Signed, entries_of, expected_of, said_in
+from sync.stick.stickword import Signed, diverging, entries_of, expected_of, said_in
 
 IN_FLIGHT_MAX = 6
 """Sections that are verified while an earlier one is stored."""
@@ -238,6 +238,7 @@ class PartReader:
             county=hello.county,
             proofs_from=hello.proofs_from,
             feed=hello.feed if is_audience else None,
+            histories=diverging(exchange, hello),
         )
 
     def _settle(self, before: Mapping[StationId, int]) -> None:

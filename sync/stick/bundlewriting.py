@@ -27,6 +27,7 @@ from ledger.errors import AuthorityError
 from ledger.facade.base.clock import Randomness
 from ledger.facade.base.peers import Contact, relayed
 from ledger.facade.logs.countyfold import COUNTY_KINDS
+from ledger.facade.logs.heldstates import branch_name
 from ledger.facade.peering.exchange import Exchange
 from ledger.facade.transfer.feeds import START, FeedPlace
 from ledger.formats.bundle import (
@@ -38,7 +39,6 @@ from ledger.formats.bundle import (
     SECTION_FEED,
     SECTION_HELLO,
     SECTION_PACKAGE,
-    X25519,
     BundleHeader,
     BundleKind,
     Manifest,
@@ -47,10 +47,11 @@ from ledger.formats.bundle import (
 )
 from ledger.formats.checkpoint import LOG_ORIGIN_PREFIX, read_checkpoint
 from ledger.formats.excerpt import encode_excerpt
-from ledger.formats.keys import key_id
+from ledger.formats.keys import X25519, key_id
 from ledger.formats.package import encode_package
 from ledger.limits import BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX, BUNDLE_PARTS_MAX
 from ledger.types import LogId, StationId
+from sync.core.giving import stated
 from sync.core.messages import Hello, pack_county
 from sync.stick.bundleforms import FEED_ITEMS_MAX, FeedSection, compressed, file_name
 from sync.stick.stickanswer import attached_section
@@ -278,8 +279,14 @@ class _Writer:
             after = content.last_seq
 
     def _branches(self) -> Iterator[_Piece]:
-        for branch in self._exchange.held.branches(self._mine if self._way == "up" else self._theirs):
-            after = branch.first_seq - 1
+        """Yield what the receiver lacks of divergent histories, by what it said on its last stick."""
+        held, order = self._exchange.held, self._order
+        told = () if order.everything else self._exchange.carried.histories_told(order.receiver)
+        theirs = stated(told, ())
+        for branch in held.branches(self._mine if self._way == "up" else self._theirs):
+            points = held.points(branch.log_id, theirs.get(branch.log_id, ()))
+            reached = held.reached(branch.log_id, branch_name(branch.log_id, branch.first_hash), points)
+            after = max(reached, branch.first_seq - 1)
             while (content := self._exchange.branch_package(branch, after=after)) is not None:
                 section = compressed(SECTION_BRANCH, encode_package(content))
                 yield _Piece(section, entries=len(content.frames), judged=True)

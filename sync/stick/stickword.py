@@ -11,10 +11,11 @@ Source: docs/protocol.md, "What the receiver does".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ledger.facade.base.peers import BY_STICK, Contact
+from ledger.facade.logs.heldstates import LogState
 from ledger.facade.peering.exchange import Exchange
 from ledger.known.verified import VerifiedRecord
 from ledger.limits import MOMENT_MS_MAX
@@ -102,3 +103,19 @@ def expected_of(exchange: Exchange, sender: StationId) -> dict[LogId, int]:
         else confirmed.get(state.log_id, 0)
         for state in held.states(held.scope(sender) if below else mine, county=True)
     }
+
+
+def diverging(exchange: Exchange, hello: Hello) -> Iterator[LogState]:
+    """Yield what a sender holds of logs that diverge, or may for all that is known here.
+
+    Args:
+        exchange: the ledger.
+        hello: what the sender says of itself.
+    """
+    held, forked = exchange.held, {branch.log_id for branch in hello.branches}
+    for state in hello.logs:
+        same = dict(held.roots(state.log_id, [state.size])).get(state.size) == state.root
+        if state.log_id in forked or not same or held.histories(state.log_id):
+            yield state
+    for branch in hello.branches:
+        yield LogState(branch.log_id, branch.size, branch.root)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from audit.codes import severities
-from audit.findings import Collector, Finding
+from audit.checking.codes import severities
+from audit.reading.findings import Collector, Finding
 from ledger.facade import Home
 from tests.audit.ledgers import copy_home, make_ledger
 

@@ -13,8 +13,8 @@ import click
 import pytest
 
 from audit import cli
-from audit.codes import severities
-from audit.words import Words
+from audit.checking.codes import severities
+from audit.telling.words import Words
 from ledger.facade import Command, Home, Ledger
 from ledger.texts import catalogue
 from tests.audit.forge import append_act, log_of
@@ -136,9 +136,14 @@ def test_kept_checkpoints_are_taken_back(
     assert code == 0 and out.count("banjian/log/") == 10
     file = tmp_path / "kept.txt"
     file.write_text(out, encoding="utf-8")
-    code, out, _ = run(capsys, "verify", sound.path, "--against", file, "--json")
-    findings = json.loads(out)["findings"]
+    code, told, _ = run(capsys, "verify", sound.path, "--against", file, "--json")
+    findings = json.loads(told)["findings"]
     assert code == 0 and [one["code"] for one in findings].count("copy.consistent") == 5
+    # One that would be cut off where a note ends passes for nothing less than the whole.
+    room = 1 << 20
+    file.write_text("\n" * (room - len(out.encode("utf-8"))) + out * 2, encoding="utf-8")
+    code, _, err = run(capsys, "verify", sound.path, "--against", file)
+    assert code == 2 and "[audit.file_long]" in err
     file.write_text("nothing of the kind\n")
     assert run(capsys, "verify", sound.path, "--against", file)[0] == 2
 
@@ -235,11 +240,17 @@ def test_show_act(told: tuple[Home, str], capsys: pytest.CaptureFixture[str]) ->
     shown = json.loads(out)
     assert code == 0 and shown["header"]["action"] == "receive" and shown["faults"] == []
     assert shown["training"] is False
+    assert (
+        json.loads(run(capsys, "show-act", home.path, f"{case[:4].upper()} {case[4:8]}", "--json")[1])
+        == shown
+    )
     village = log_of(home.path, "station", VILLAGE)
     assert run(capsys, "show-act", home.path, f"{village}:2")[0] == 0
     code, _, err = run(capsys, "show-act", home.path, f"{village}:99")
     assert code == 1 and "audit.act_unknown" in err
-    assert run(capsys, "show-act", home.path, "zz")[0] == 1
+    for odd in ("zz", f"{village}:{2**63}", f"{village}:{'9' * 5000}", case[:4], "7" * 65):
+        code, _, err = run(capsys, "show-act", home.path, odd)
+        assert code == 1 and "audit.act_unknown" in err, odd[:40]
 
 
 def test_as_a_process_without_the_store_and_the_network(sound: Home) -> None:
@@ -303,7 +314,7 @@ def test_every_command_and_option_is_documented() -> None:
     for name, command in cli.build_cli(around).commands.items():
         assert f"### banjian-audit {name}" in text
         for param in command.params:
-            if isinstance(param, click.Option):
+            if isinstance(param, click.Option) and param.expose_value:
                 assert all(option in text for option in param.opts), (name, param.opts)
 
 
@@ -315,7 +326,7 @@ def test_every_code_of_the_audit_has_a_text(language: str) -> None:
         r"(?:error|warning|notice|words|_find|_block|Error|message)\("
         r'\s*(?:error, |warning, |notice, )?"([a-z_]+\.[a-z_.]+)"'
     )
-    codes = {code for path in folder.glob("*.py") for code in pattern.findall(path.read_text("utf-8"))}
+    codes = {code for path in folder.rglob("*.py") for code in pattern.findall(path.read_text("utf-8"))}
     assert len(codes) > 60
     missing = sorted(code for code in codes if code not in texts)
     assert missing == []
@@ -324,7 +335,7 @@ def test_every_code_of_the_audit_has_a_text(language: str) -> None:
 def test_every_finding_is_listed_once_the_code_names_it() -> None:
     """Nothing is listed that no code can find, and no finding is left out of the list."""
     folder, ledger = Path(cli.__file__).parent, Path(cli.__file__).parents[1] / "ledger"
-    audit = {path.name: path.read_text("utf-8") for path in folder.glob("*.py") if path.name != "codes.py"}
+    audit = {path.name: path.read_text("utf-8") for path in folder.rglob("*.py") if path.name != "codes.py"}
     listed = set(severities())
     made = re.compile(
         r"(?:\berror|\bwarning|\bnotice|_find|_block|make)\("
@@ -362,3 +373,14 @@ def test_verify_names_an_action_as_people_do(
     home, _ = told
     _, out, _ = run(capsys, "verify", home.path, "--lang", "zh")
     assert "“制证”不起作用" in out and "“issue”" not in out
+
+
+@pytest.mark.parametrize("words", [("-h",), ("verify", "-h"), ("replay", "--help")])
+def test_a_help_page_speaks_one_language(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--lang", "zh", *words]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("用法：banjian-audit") and "显示这一页。" in told
+    for english in ("Usage", "Options", "OPTIONS", "Show this", "Commands"):
+        assert english not in told
+    assert cli.main(["--lang", "en", *words]) == 0
+    assert capsys.readouterr().out.startswith("Usage: banjian-audit")

@@ -16,16 +16,16 @@ from pathlib import Path
 import pytest
 
 from audit import cli
-from audit.caserange import case_tasks
-from audit.county import fold_county, read_ledger_genesis
-from audit.crew import Crew, InOrder
-from audit.desk import Brief, Desk, Task
-from audit.incarnations import choose_registry
-from audit.openings import read_openings
-from audit.source import Source, open_database
-from audit.stretch import stretches
-from audit.subtree import BATCH
-from audit.verify import Report, verify_ledger
+from audit.checking.caserange import case_tasks
+from audit.checking.crew import Crew, InOrder
+from audit.checking.desk import Brief, Desk, Task
+from audit.checking.stretch import stretches
+from audit.checking.verify import Report, verify_ledger
+from audit.reading.county import fold_county, read_ledger_genesis
+from audit.reading.incarnations import choose_registry
+from audit.reading.openings import read_openings
+from audit.reading.source import Source, open_database
+from audit.reading.subtree import BATCH
 from ledger.errors import ConfigError
 from ledger.facade import Home, Ledger
 from ledger.formats.keys import Ed25519Signer
@@ -286,7 +286,7 @@ def test_a_helper_that_dies_is_told_and_never_passes(
         together(many.path)
     assert raised.value.code == "audit.helper_died"
     assert multiprocessing.active_children() == []
-    monkeypatch.setattr("audit.verify.HELPERS_FROM_BYTES", 0)
+    monkeypatch.setattr("audit.checking.verify.HELPERS_FROM_BYTES", 0)
     monkeypatch.setattr(cli, "verify_ledger", lambda path, **options: together(path))
     assert cli.main(["verify", str(many.path), "--lang", "en"]) == 2
     assert "[audit.helper_died]" in capsys.readouterr().err
@@ -294,7 +294,7 @@ def test_a_helper_that_dies_is_told_and_never_passes(
 
 PARENT = """
 import multiprocessing, sys, time
-from audit.crew import Crew
+from audit.checking.crew import Crew
 crew = Crew(2)
 for ready in crew._ready:
     ready.result()

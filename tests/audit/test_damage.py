@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit.notes import newest_heads
-from audit.verify import Report, verify_ledger
+from audit.checking.verify import Report, verify_ledger
+from audit.telling.notes import newest_heads
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
 from ledger.formats.entry import decode_entry, entry_hash

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from audit.cases import CaseView, case_findings
-from audit.report import finding_text
-from audit.words import Words
+from audit.checking.cases import CaseView, case_findings
+from audit.telling.report import finding_text
+from audit.telling.words import Words
 from tests.cases.counter import OFFICER, SUPERVISOR, Story, accepted
 
 SUSPEND = {"ground": "appraisal", "expected_days": 5, "applicant_told": True}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from audit.notes import read_storage_key
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
+from audit.telling.notes import read_storage_key
 from ledger.facade import Command, Home, Ledger
 from ledger.formats.checkpoint import cosign, open_checkpoint, receipt_name
 from ledger.formats.frame import encode_frame, split_frame

@@ -8,10 +8,10 @@ from io import StringIO
 
 import pytest
 
-from audit.replay import Replay, replay_case
-from audit.tell import print_replay, replay_json
-from audit.verify import verify_ledger
-from audit.words import Words
+from audit.checking.verify import verify_ledger
+from audit.telling.replay import Replay, replay_case
+from audit.telling.tell import print_replay, replay_json
+from audit.telling.words import Words
 from ledger.facade.cases.signing import sign_bodies
 from ledger.formats.body import new_body
 from ledger.formats.keys import Signer, prove_possession

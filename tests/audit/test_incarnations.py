@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from audit.findings import Collector
-from audit.incarnations import chain_of, compare_parents, report_chains, report_reused_keys
-from audit.openings import read_openings
-from audit.source import Source, open_database
-from audit.verify import Report, verify_ledger
+from audit.checking.verify import Report, verify_ledger
+from audit.reading.findings import Collector
+from audit.reading.incarnations import chain_of, compare_parents, report_chains, report_reused_keys
+from audit.reading.openings import read_openings
+from audit.reading.source import Source, open_database
 from ledger.codec import pack_header, unpack_header
 from ledger.facade import Home, Ledger
 from ledger.formats.checkpoint import Checkpoint, sign_checkpoint

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from audit.findings import Finding
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
+from audit.reading.findings import Finding
 from ledger.facade import Home
 from ledger.formats.frame import encode_frame, split_frame
 from ledger.types import Facts, Value

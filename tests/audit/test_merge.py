@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import Report, verify_ledger
+from audit.checking.verify import Report, verify_ledger
 from ledger.facade import Home, Ledger
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.peering.between import merge

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade import Home
 
 ENDLESS = (

@@ -7,8 +7,8 @@ import sqlite3
 from hashlib import sha256
 from pathlib import Path
 
-from audit.notes import newest_heads, read_storage_key
-from audit.verify import Report, verify_ledger
+from audit.checking.verify import Report, verify_ledger
+from audit.telling.notes import newest_heads, read_storage_key
 from ledger.facade import Home, Ledger
 from tests.audit.ledgers import CLERK, StepClock, Stream, ask, make_ledger, receive
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.subtree import BATCH, BATCH_LEVEL, Forest, edge_of, join, levels_of, node_count
+from audit.reading.subtree import BATCH, BATCH_LEVEL, Forest, edge_of, join, levels_of, node_count
 from ledger.formats.merkle import Tree
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from audit.outcome import Report
-from audit.replay import Replay, replay_case
-from audit.verify import verify_ledger
+from audit.checking.outcome import Report
+from audit.checking.verify import verify_ledger
+from audit.telling.replay import Replay, replay_case
 from ledger.cases.case import state_digest
 from ledger.errors import InputError
 from ledger.facade import Home
@@ -229,6 +229,11 @@ def test_every_hash_that_proves_a_single_frame_is_needed(village: Path) -> None:
 def test_single_frames_without_any_proof(village: Path) -> None:
     hurt(village, "DROP TABLE sparse_nodes", "DROP TABLE sparse_notes")
     assert errors(village) == {"sparse.unproven"}
+
+
+def test_single_frames_of_a_log_whose_name_is_no_id(village: Path) -> None:
+    hurt(village, f"UPDATE sparse SET log = 'no id at all' WHERE {SINGLE}")
+    assert {"log.opening", "acts.orphan"} <= errors(village)
 
 
 def test_single_frame_taken_away(village: Path) -> None:
@@ -456,3 +461,24 @@ def test_an_act_taken_in_before_its_key_was_known_is_recognised_when_its_log_com
         world.settle(TOWN)
         world[folder].close()
         assert errors(world[folder].path) == set()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM county_checkpoints", "UPDATE county_checkpoints SET state = 'merge.unproven'"],
+)
+def test_a_county_checkpoint_that_own_entries_name_was_taken(village: Path, statement: str) -> None:
+    hurt(village, statement)
+    assert errors(village) == {"merge.seen_missing"}
+
+
+def test_who_once_held_a_county_checkpoint_never_names_none_again(tmp_path: Path) -> None:
+    world = World.after(settled(*TWO), tmp_path / "world")
+    world.receive(VILLAGE)
+    world.close()
+    village = world[VILLAGE].path
+    assert errors(village) == set()
+    hurt(village, "DELETE FROM county_checkpoints")
+    world.receive(VILLAGE)
+    world.close()
+    assert errors(village) == {"merge.seen_missing", "merge.seen_dropped"}

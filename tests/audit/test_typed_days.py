@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from audit.findings import Finding
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
+from audit.reading.findings import Finding
 from ledger.facade import Command, Home
 from ledger.types import Facts, StationId
 from tests.audit.test_kept import forged

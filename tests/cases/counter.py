@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 
-from ledger.cases.case import CaseAct, CaseState, fold_case
+from ledger.cases.case import fold_case
 from ledger.cases.guards import token_hash
 from ledger.cases.permit import Actor
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.data import shipped_case_types, shipped_items
 from ledger.rules.catalogue import Catalogue, Rules
 from ledger.types import ActId, Facts, KeyId, StationId

@@ -175,6 +175,10 @@ TYPE_FAULTS = [
     ("clocks.statutory.resume", [], "lint.clock_endless"),
     ("clocks.acceptance.amount", "item.nothing", "lint.clock_amount"),
     ("clocks.acceptance.amount", 99999, "lint.clock_amount"),
+    ("clocks.acceptance.yellow", -1, "lint.clock_amount"),
+    ("clocks.acceptance.yellow", 99999, "lint.clock_amount"),
+    ("clocks.statutory.extend_amount", -1, "lint.clock_amount"),
+    ("clocks.statutory.extend_amount", 99999, "lint.clock_amount"),
     ("clocks.acceptance.unit", "hours", "lint.value_unknown"),
     ("clocks.acceptance.expiry", "boom", "lint.value_unknown"),
     ("clocks.acceptance.law", "", "lint.clock_law"),
@@ -226,6 +230,10 @@ ITEM_FAULTS = [
     (PERMIT, {"legal_days": None}, "lint.permit_days"),
     (PERMIT, {"promised_days": 21}, "lint.promise_longer"),
     (PERMIT, {"unit": "hours"}, "lint.value_unknown_item"),
+    *(
+        (PERMIT, {field: 3661}, "lint.value_unknown_item")
+        for field in ("legal_days", "promised_days", "forward_days", "post_check_days", "yellow_days")
+    ),
     (PERMIT, {"legal_basis": "给付"}, "lint.quota_no_permit"),
     (PERMIT, {"receipt_capacity": {"village": "applicant_agent"}}, "lint.capacity_missing"),
     (

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.calendars import calendar_set
-from ledger.cases.case import CaseAct, CaseState, evolve, evolve_all, fold_case, follows, state_digest
+from ledger.cases.case import evolve_all, fold_case, follows, state_digest
 from ledger.cases.order import fold_order
-from ledger.clocks.clocks import pressing_change, unmoved
+from ledger.cases.shape import CaseAct, CaseState
+from ledger.clocks.clocks import standing, unmoved
 from ledger.errors import DataError
+from ledger.rules.catalogue import Rules
 from ledger.types import ActId
 from tests.cases.counter import (
     CLERK,
@@ -33,6 +35,12 @@ from tests.cases.counter import (
 )
 
 PEOPLE = (CLERK, OFFICER, OFFICER_2, SUPERVISOR, HEAD, ISSUER, TOWN_CLERK, VILLAGER)
+
+
+def grow(state: CaseState, act: CaseAct, rules: Rules) -> CaseState:
+    """Return the state after one more act, as the views do: folded anew where the act does not follow."""
+    grown = evolve_all(state, [act], rules)
+    return fold_case([*(step.act for step in state.steps), act], rules) if grown is None else grown
 
 
 def forked() -> tuple[Story, CaseAct, CaseAct]:
@@ -200,9 +208,6 @@ def test_missing_parents_wait_and_change_nothing() -> None:
     state = fold_case(held, story.rules)
     assert state.awaiting == (story.acts[2].act_id,)
     assert state.status == "received"
-    with pytest.raises(DataError) as waiting:
-        evolve(state, story.acts[1], story.rules)
-    assert waiting.value.code == "case.awaiting"
     with pytest.raises(DataError) as nothing:
         fold_case([story.acts[2]], story.rules)
     assert nothing.value.code == "case.no_acts"
@@ -300,7 +305,7 @@ def test_growing_act_by_act_equals_folding_at_once(story: Story) -> None:
     ordered, _ = fold_order(story.acts)
     state: CaseState | None = None
     for act in ordered:
-        state = fold_case([act], story.rules) if state is None else evolve(state, act, story.rules)
+        state = fold_case([act], story.rules) if state is None else grow(state, act, story.rules)
     assert state is not None
     assert state_digest(state) == state_digest(story.state)
 
@@ -312,7 +317,7 @@ def test_growing_by_several_acts_equals_growing_by_each(story: Story, first: int
     after, each_follows = before, True
     for act in ordered[first:]:
         each_follows = each_follows and follows(after, act)
-        after = evolve(after, act, story.rules)
+        after = grow(after, act, story.rules)
     found = evolve_all(before, ordered[first:], story.rules)
     assert (found is not None) == each_follows
     assert found is None or state_digest(found) == state_digest(after)
@@ -334,11 +339,9 @@ def test_an_act_that_leaves_the_clocks_unmoved_changes_no_light(story: Story) ->
     ordered, _ = fold_order(story.acts)
     before = fold_case(ordered[:1], story.rules)
     for act in ordered[1:]:
-        after = evolve(before, act, story.rules)
+        after = grow(before, act, story.rules)
         if unmoved(before, after, story.rules):
-            assert pressing_change(after, story.rules, CALENDARS) == pressing_change(
-                before, story.rules, CALENDARS
-            )
+            assert standing(after, story.rules, CALENDARS) == standing(before, story.rules, CALENDARS)
         before = after
 
 
@@ -373,4 +376,6 @@ def test_the_fast_path_is_taken_for_a_plain_history() -> None:
     before = story.state
     act = story.act(OFFICER, "start_review")
     assert follows(before, act)
-    assert state_digest(evolve(before, act, story.rules)) == state_digest(story.state)
+    grown = evolve_all(before, [act], story.rules)
+    assert grown is not None
+    assert state_digest(grown) == state_digest(story.state)

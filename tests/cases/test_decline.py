@@ -6,8 +6,9 @@ from itertools import permutations
 
 import pytest
 
-from ledger.cases.case import CaseAct, Step, check, fold_case, state_digest
+from ledger.cases.case import check, fold_case, state_digest
 from ledger.cases.permit import may
+from ledger.cases.shape import CaseAct, Step
 from ledger.cases.waiting import NO_END_MS, candidates, hindrances, signable_until_ms
 from ledger.data import case_types
 from ledger.errors import RuleError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.cases.case import CaseAct, check, facts_of
+from ledger.cases.case import check, facts_of
+from ledger.cases.shape import CaseAct
 from ledger.errors import InputError, RuleError
 from tests.cases.counter import (
     CLERK,

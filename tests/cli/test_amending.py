@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stations.cli.counterday.demo import COUNTY
+from stations.words.choices import SAYS
+from stations.words.fieldnames import field_name
 from tests.cli.conftest import Terminal
 from tests.cli.test_outcome import _act, _refused, _taken_over
 
@@ -45,6 +47,18 @@ def test_what_is_typed_wrongly_is_refused_and_nothing_is_signed(
     refused = _amend(county, number, act, *words, by="C001")
     assert refused.code in (1, 2) and f"[{code}]" in refused.err and "internal" not in refused.err
     assert county.ok("show", number, "--json").json["amendments"] == []
+
+
+def test_a_field_is_named_as_people_call_it(county: Terminal) -> None:
+    number = _refused(county)
+    act = _act(county, number, "decide")
+    name = field_name(SAYS[0], "decide", "review_organ")
+    assert name != "review_organ"
+    twice = _amend(county, number, act, "--changes", f"{name}=甲", "--changes", "review_organ=乙", by="C001")
+    assert "[cli.pair]" in twice.err
+    assert _amend(county, number, act, "--changes", f"{name}=溪山县政府", by="C001").code == 0
+    (amendment,) = county.ok("show", number, "--json").json["amendments"]
+    assert [(one["field"], one["after"]) for one in amendment["changes"]] == [("review_organ", "溪山县政府")]
 
 
 def test_full_width_digits_are_a_number(county: Terminal) -> None:

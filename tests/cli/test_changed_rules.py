@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.errors import StoreError
 from ledger.facade import Command, Ledger
 from ledger.formats.keys import Ed25519Signer

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ledger.facade import Home, Ledger
+from ledger.facade.peering.between import merge
 from stations.checkup import doctor
 from stations.texts import words
+from tests.audit.ledgers import hurt
 from tests.cli.conftest import ITEM, Terminal
 
 FULL = ("doctor", "--full", "--json")
@@ -81,6 +84,34 @@ def test_a_full_look_compares_every_column_of_the_lists(county: Terminal, change
     assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists_differ"
     county.ok("rebuild")
     assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+
+
+def test_where_the_merge_log_names_each_frame_is_told_and_made_again_by_a_rebuild(county: Terminal) -> None:
+    _receive(county)
+    with Ledger.open(Home(_folder(county)), clock=county.clock, write=True) as ledger:
+        merge(ledger)
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+    _alter(county, "DELETE FROM merged")
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.merged_differ"
+    county.ok("rebuild")
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+
+
+def test_a_county_checkpoint_that_own_entries_name_is_missed(county: Terminal) -> None:
+    home = Home(_folder(county))
+    with Ledger.open(home, clock=county.clock, write=True) as ledger:
+        merge(ledger)
+    _receive(county)
+    assert "doctor.county_seen_lost" not in _codes(county, *FULL)
+    hurt(home.path, "DELETE FROM county_checkpoints")
+    for look in (PLAIN, FULL):
+        assert "doctor.county_seen_lost" in _codes(county, *look)
+    _receive(county, "吴二根")
+    assert "doctor.county_seen_lost" in _codes(county, *FULL)
+
+
+def _codes(terminal: Terminal, *words: str) -> set[str]:
+    return {row["code"] for row in terminal.run(*words).json["checks"]}
 
 
 def test_a_log_of_which_nobody_knows_whether_it_was_given_up_is_told(county: Terminal) -> None:
@@ -182,3 +213,16 @@ def test_a_case_erased_after_the_backup_is_named_and_can_be_erased_again(
     assert number in text.replace("\n", "") and "banjian erase" in text
     other.ok(*erase, "R001")
     assert _checks(other, *PLAIN)["case_keys"]["code"] == "doctor.case_keys"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_log_that_cannot_go_on_is_told_in_words(county: Terminal, language: str) -> None:
+    _receive(county)
+    (_folder(county) / "sentinel" / "machine").write_bytes(b"another")
+    told = county.run("doctor", lang=language)
+    assert "log.machine_changed" not in told.out
+    assert not [kind for kind in ("registry", "catalogue", "station", "merge") if f"{kind} 99" in told.out]
+    rows = county.run(*PLAIN).json["checks"]
+    county_logs = [row for row in rows if row["code"] == "doctor.county_log_doubt"]
+    assert {row["level"] for row in county_logs} == {"error"} and told.code == 1
+    assert {row["reason"] for row in county_logs} == {"log.machine_changed"}

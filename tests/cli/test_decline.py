@@ -83,14 +83,18 @@ def test_a_void_after_its_day_is_asked_of_nobody_and_can_be_taken_back(county: T
     place = ("--station", TOWNSHIP)
     assert county.ok("worklist", *place, "--json").lines[0]["pending"]
     county.clock.set("2026-03-04 09:00")
-    assert "待第二人签字" not in county.ok("worklist", *place).out
+    assert "待复核签字" not in county.ok("worklist", *place).out
     assert not any(row["pending"] for row in county.ok("worklist", *place, "--json").lines)
     assert county.ok("day-clear", *place, "--json").json["pending"] == []
     shown = county.ok("show", number).out
-    assert "待第二人签字" not in shown
+    assert "待复核签字" not in shown
     assert "现在不能复核签字" in shown and "可办理“不予复核／撤回待签”" in shown
     refused = county.run("countersign", number, "--as", "T002")
     assert "[case.first_fails]" in refused.err and "状态，" not in refused.err
+    lines = shown.splitlines()
+    (why,) = [line for line in lines if "可办理“不予复核／撤回待签”" in line]
+    (row,) = [line for line in lines if "作废" in line and line != why]
+    assert "现在不能复核签字" in row and len(row) < 110, "why takes a line of its own"
     may = county.ok("show", number, "--may", "--as", "T002", "--json").json["may"]
     allowed = {one["action"]: (one["allowed"], one["reason"]) for one in may}
     assert allowed["countersign"] == (False, "case.first_fails") and allowed["decline"] == (True, "")
@@ -166,3 +170,10 @@ def test_a_type_published_before_there_was_a_decline_offers_none():
         told = not_in_effect(say, page, Names(say, case_types=(rules.case_type,)), step)
         assert told.startswith("现在不能复核签字（") and "“已决定”" in told
         assert ("不予复核" in told) == offered
+
+
+def test_each_role_that_may_refuse_is_named_once(county: Terminal):
+    number = accepted(county)
+    county.ok("suspend", number, "--as", "C001", *SUSPEND)
+    refused = county.run("decline", number, "--reason", "x", "--as", "R001").err
+    assert "监督、负责人" in refused and refused.count("监督") == 1, refused

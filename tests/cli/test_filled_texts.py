@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.words import Words
+from audit.telling.words import Words
 from ledger.texts import SHOWN_MAX, Language, catalogue, render
 from stations.texts import Say, words
 

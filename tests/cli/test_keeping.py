@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.peering.between import merge
@@ -502,6 +502,9 @@ def test_a_backup_has_its_name_once_it_is_whole(county: Terminal, tmp_path: Path
     county.clock.set("2026-03-03 12:00")
     done = Path(county.ok("backup", "--to", str(target), "--json").json["folder"])
     assert done.is_dir() and not list(target.glob(f"part-{done.name}"))
+    odd = target / f"banjian-{_ledger(county)}-20261399-250000"
+    odd.mkdir()
+    (odd / "ledger.db").write_bytes(b"")
     assert [one.folder for one in list_backups(target)] == [done]
     with Ledger.open(Home(_folder(county)), clock=county.clock, randomness=os.urandom, write=False) as ledger:
         now_ms = last_backup_ms(Home(_folder(county)))

@@ -14,7 +14,7 @@ import pytest
 
 from ledger.texts.tables import print_table
 from stations.words.cells import cell_width
-from tests.cli.conftest import INSURANCE, ITEM, PASSPHRASE, Terminal
+from tests.cli.conftest import INSURANCE, ITEM, PASSPHRASE, Result, Terminal
 
 TOWNSHIP, VILLAGE = "990121001000-00", "990121001201-00"
 OTHER_STATION = "990121009999-00"
@@ -216,5 +216,21 @@ def test_certificates_of_a_lost_machine_are_ended_by_one_command(county: Termina
     assert f"banjian invite station {VILLAGE}" in told.out + told.err
     acts = county.ok("registry", "log", "--json").lines
     assert [one["effective"] for one in acts if one["action"] == "end_certificates"] == [True, True]
+    own = county.run("station", "end-certificates", "990121000000-00", "--as", "R001")
+    assert own.code != 0 and "[certificates.county]" in own.err
     nobody = county.run("station", "end-certificates", "990121009999-00", "--as", "R001")
     assert nobody.code == 1 and "[registry.no_subject]" in nobody.err
+
+
+def test_an_invite_knows_where_the_station_above_listens_until_it_is_lost(county: Terminal, tmp_path: Path):
+    def invite(*words: str) -> Result:
+        file = str(tmp_path / "a.invite")
+        return county.ok("invite", "station", VILLAGE, "--out", file, "--as", "R001", *words)
+
+    warned = invite()
+    assert "加上 --address" in warned.err and "--request-out" in warned.err
+    invite("--address", "https://10.20.1.1:8443")
+    known = invite()
+    assert "https://10.20.1.1:8443" in known.out and "加上 --address" not in known.err
+    county.ok("station", "end-certificates", TOWNSHIP, "--as", "R001")
+    assert "加上 --address" in invite().err

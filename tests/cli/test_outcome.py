@@ -52,6 +52,11 @@ def test_a_refusal_is_told_with_its_reasons(county: Terminal) -> None:
     assert shown["result"] == "refuse"
     (ruling,) = shown["decisions"]
     assert ruling["result"] == "refuse" and ruling["reasons"] == list(REASONS)
+    assert (ruling["review_days"], ruling["court"]) == (60, "溪山县人民法院") and ruling["review_organ"]
+    assert "行政诉讼：溪山县人民法院" in told
+    _amend(county, number, _act(county, number, "decide"), "review_days=90", by="C001")
+    (amended,) = county.ok("show", number, "--json").json["decisions"]
+    assert amended["review_days"] == 90 and "（90 日内）" in county.ok("show", number).out
     facts = shown["steps"][-1]["facts"]
     assert facts["court"] == "溪山县人民法院" and "salt" not in facts
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.errors import StoreError
 from ledger.facade import Home, Ledger
 from tests.cli.conftest import ITEM, Terminal

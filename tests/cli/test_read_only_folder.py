@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from audit.checking.verify import verify_ledger
 from ledger.facade import Home, Ledger
 from stations.cli.counterday.demo import VILLAGE
 from tests.cli.conftest import ITEM, Terminal
@@ -67,3 +68,37 @@ def test_what_is_still_in_the_write_ahead_log_is_seen_too(county: Terminal, tmp_
     with folder_of_nobody(torn) as folder:
         _closed(folder)
         run_unprivileged(lambda: _looks(Terminal(folder=folder, clock=county.clock), number))
+
+
+def _kept(terminal: Terminal, target: Path) -> None:
+    checks = {row["check"]: row for row in terminal.run("doctor", "--json").json["checks"]}
+    assert checks["folder"]["code"] == "doctor.folder_read_only" and checks["folder"]["level"] == "error"
+    assert terminal.run("doctor").code == 1
+    done = terminal.run("backup", "--to", str(target))
+    assert done.code == 0, done.err
+    assert "没有记下这次备份" in done.err
+    (made,) = target.glob("banjian-*/ledger.db")
+    report = verify_ledger(made)
+    assert report.ok and report.cases == 1
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_disk_that_turned_read_only_is_told_and_can_be_backed_up(
+    county: Terminal, tmp_path: Path, torn: bool
+) -> None:
+    assert county.folder is not None
+    left = tmp_path / "left"
+    county.ok("backup", "--to", str(tmp_path / "before"))
+    checks = {row["check"]: row for row in county.run("doctor", "--json").json["checks"]}
+    assert checks["folder"]["code"] == "doctor.folder"
+    with Ledger.open(Home(county.folder), clock=county.clock, randomness=bytes, write=False):
+        _received(county)
+        if torn:
+            shutil.copytree(county.folder, left, ignore=shutil.ignore_patterns("*-shm"))
+            assert (left / "ledger.db-wal").stat().st_size > 0
+    with folder_of_nobody(left if torn else county.folder) as folder:
+        _closed(folder)
+        target = folder.parent / "stick"
+        target.mkdir()
+        target.chmod(0o777)
+        run_unprivileged(lambda: _kept(Terminal(folder=folder, clock=county.clock), target))

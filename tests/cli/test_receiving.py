@@ -155,3 +155,42 @@ def test_another_organs_result_stands_on_its_file_or_its_paper(county: Terminal,
         with Ledger.open(county.folder, write=False) as ledger:
             facts = ledger.state(ledger.resolve(number))[0].steps[-1].act.facts
         assert {name: facts[name] for name in ("evidence", "evidence_paper") if name in facts} == expected
+
+
+def test_nothing_is_done_with_a_case_before_it_was_received(county: Terminal) -> None:
+    """A typed time is held against the receipt: of another day at night, and of the same day."""
+    county.clock.set("2026-03-04 01:35")
+    number = str(county.ok(*_RECEIVE, "--name", "吴老根", "--json").json["number"])
+    county.clock.set("2026-03-04 01:40")
+    offered = ("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+    refused = county.run(*offered, "--at", "2026-03-03 23:50")
+    assert refused.code == 1 and "[case.before_receipt]" in refused.err
+    refused = county.run(*offered, "--at", "01:34")
+    assert refused.code == 1 and "[case.before_receipt]" in refused.err
+    county.ok(*offered, "--at", "01:35")
+
+
+def test_a_time_before_what_was_done_last_is_an_entry_from_paper(county: Terminal) -> None:
+    number = str(county.ok(*_RECEIVE, "--name", "吴老根", "--json").json["number"])
+    county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+    county.clock.set("2026-03-03 10:00")
+    county.ok("take-over", number, "--as", "T001")
+    county.clock.set("2026-03-03 11:00")
+    accepted = ("accept", number, "--as", "T001", "--at", "09:30")
+    refused = county.run(*accepted)
+    assert refused.code == 1 and "[case.before_newest]" in refused.err
+    assert "2026-03-03 09:30" in refused.err and "“接收”（2026-03-03 10:00）" in refused.err
+    county.ok(*accepted, "--late-entry-paper", "9", "--late-entry-reason", "device")
+    note = county.run("note", number, "--text", "来电询问", "--as", "V001", "--at", "08:59")
+    assert note.code == 1 and "[case.before_receipt]" in note.err
+
+
+def test_clocks_of_stations_that_differ_stop_nobody(county: Terminal) -> None:
+    """The village's clock is seven minutes ahead, or a day: who takes over works by the own clock."""
+    for ahead, typed in (("2026-03-03 10:07", "10:00"), ("2026-03-04 10:00", "10:00")):
+        county.clock.set(ahead)
+        number = str(county.ok(*_RECEIVE, "--name", "吴老根", "--json").json["number"])
+        county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+        county.clock.set("2026-03-03 10:02")
+        county.ok("take-over", number, "--as", "T001", "--at", typed)
+        county.ok("accept", number, "--as", "T001")

@@ -44,6 +44,17 @@ def reset(terminal: Terminal, *words: str) -> dict:
     return terminal.ok("staff", "reset", "V001", "--as", "T009", "--json", *words).json
 
 
+def test_the_file_that_carries_a_key_cannot_be_written_where_no_folder_is(
+    office: Terminal, tmp_path: Path
+) -> None:
+    """The key is given all the same, and lies here: what failed is said as a failure to write."""
+    office.passphrase = "another long passphrase"
+    out = tmp_path / "nowhere" / "V001.newkey"
+    refused = office.run("staff", "reset", "V001", "--as", "T009", "--out", str(out))
+    assert refused.code == 2 and "[store.io]" in refused.err, refused.err
+    assert office.ok("staff", "grants", "--json").lines
+
+
 def test_reset_use_elsewhere_and_confirm(office: Terminal, tmp_path: Path) -> None:
     village = elsewhere(office, tmp_path)
     given = reset(office, "--reason", "forgotten", "--days", "3")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.formats.genesis import ledger_id
 from tests.cli.pasting import ROOT, commands, paste
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger import platform
 from ledger.data import shipped_case_types as case_types_raw
 from ledger.errors import BanjianError

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from audit import cli as audit
-from audit.words import parse_moment as parse_audit_moment
+from audit.telling.words import parse_moment as parse_audit_moment
 from ledger.errors import ConfigError
 from ledger.typedtime import TypedMoment, read_moment
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE

@@ -12,8 +12,8 @@ import pytest
 
 from ledger.calendars import calendar_set
 from ledger.cases.shape import CaseState
-from ledger.clocks.clocks import ClockReading, earlier_dues, pressing_change, read_clocks
-from ledger.days.calendar import Calendar, CalendarSet
+from ledger.clocks.clocks import ClockReading, earlier_dues, read_clocks, standing
+from ledger.days.calendar import AMOUNT_MAX, Calendar, CalendarSet
 from ledger.rules.catalogue import Rules
 from tests.clocks.cases import act_id, at, receive, rules, state, step
 
@@ -55,13 +55,13 @@ def test_acceptance_five_working_days_with_lights() -> None:
 
 def test_the_next_changes_are_the_instants_of_the_lights() -> None:
     case, by = state(receive("2025-11-10")), rules("acceptance")
-    assert pressing_change(case, by, CALENDARS) == (
+    assert standing(case, by, CALENDARS).pressing == (
         at("2025-11-14 00:00"),
         at("2025-11-18 00:00"),
         "acceptance",
     )
     done = state(receive("2025-11-10"), step("accept", "2025-11-11"))
-    assert pressing_change(done, by, CALENDARS) is None
+    assert standing(done, by, CALENDARS).pressing is None
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,11 @@ def test_same_day_runs_from_the_deciding_levels_receipt_to_midnight() -> None:
         date(2025, 11, 19),
         "yellow",
     )
-    assert "limit_same_day" in codes(reading)
+    assert (
+        "limit_same_day" in codes(reading)
+        and "same_day" in codes(reading)
+        and "started" not in codes(reading)
+    )
     over = read(case, by, "2025-11-20 00:00")["same_day"]
     assert (over.light, over.flags) == ("red", ("overdue_same_day",))
     saturday = state(step("receive", "2025-11-15", "deciding_receipt"))
@@ -321,7 +325,7 @@ def test_a_paused_clock_shows_no_date_and_never_turns_red() -> None:
     reading = read(case, by, "2026-03-02")["statutory"]
     assert (reading.light, reading.due_on) == ("paused", None)
     assert (reading.elapsed_days, reading.remaining_days) == (3, 17)
-    assert pressing_change(case, by, CALENDARS) is None
+    assert standing(case, by, CALENDARS).pressing is None
 
 
 def test_suspension_takes_effect_with_the_second_persons_signature() -> None:
@@ -551,10 +555,30 @@ def test_an_item_without_a_limit_has_no_such_clock() -> None:
 def test_items_may_say_when_their_clocks_turn_yellow() -> None:
     by = rules("statutory", item={"yellow_days": 3})
     # Due Monday 8 December; three working days before: Wednesday 3.
-    early = pressing_change(accepted(), by, CALENDARS)
+    early = standing(accepted(), by, CALENDARS).pressing
     assert early is not None and early.yellow_at_ms == at("2025-12-03 00:00")
-    usual = pressing_change(accepted(), rules("statutory"), CALENDARS)
+    usual = standing(accepted(), rules("statutory"), CALENDARS).pressing
     assert usual is not None and usual.yellow_at_ms == at("2025-12-05 00:00")
+
+
+OUT_OF_RANGE = (-1, -1000, AMOUNT_MAX + 1, 10**9, 2**63 - 1)
+
+
+@pytest.mark.parametrize("days", OUT_OF_RANGE)
+def test_a_warning_time_that_no_calendar_can_hold_leaves_the_common_rule(days: int) -> None:
+    usual = standing(accepted(), rules("statutory"), CALENDARS).pressing
+    by_clock = rules("statutory", statutory={"yellow": days})
+    assert standing(accepted(), by_clock, CALENDARS).pressing == usual
+    if days >= 0:
+        by_item = rules("statutory", item={"yellow_days": days})
+        assert standing(accepted(), by_item, CALENDARS).pressing == usual
+
+
+@pytest.mark.parametrize("days", OUT_OF_RANGE)
+def test_an_extension_that_no_calendar_can_hold_adds_nothing(days: int) -> None:
+    case = accepted(step("extend", "2025-12-08"))
+    reading = read(case, rules("statutory", statutory={"extend_amount": days}), "2025-12-08")["statutory"]
+    assert (reading.due_on, reading.limit_days) == (date(2025, 12, 8), 20)
 
 
 # ---- calendars that change -----------------------------------------------------------------------------
@@ -624,8 +648,8 @@ def test_dates_that_run_backwards_break_nothing() -> None:
 
 def test_what_presses_a_case_is_the_clock_that_turns_red_first() -> None:
     by = rules("statutory", "promised")
-    pressing = pressing_change(accepted(), by, CALENDARS)
+    pressing = standing(accepted(), by, CALENDARS).pressing
     readings = {one.clock: one for one in read_clocks(accepted(), by, CALENDARS, at("2025-11-19"))}
     assert pressing is not None and pressing.clock == "promised"
     assert (readings["promised"].light, readings["statutory"].light) == ("yellow", "green")
-    assert pressing_change(accepted(step("decide", "2025-11-11")), rules("promised"), CALENDARS) is None
+    assert standing(accepted(step("decide", "2025-11-11")), rules("promised"), CALENDARS).pressing is None

@@ -7,8 +7,9 @@ from datetime import date
 import pytest
 
 from ledger.calendars import calendar_set
-from ledger.cases.case import CaseAct, CaseState, evolve, fold_case
-from ledger.clocks.clocks import ClockReading, pressing_change, read_clocks, unmoved
+from ledger.cases.case import evolve_all, fold_case
+from ledger.cases.shape import CaseAct, CaseState
+from ledger.clocks.clocks import ClockReading, read_clocks, standing, unmoved
 from ledger.data import case_types, items
 from ledger.rules.catalogue import Rules
 from ledger.texts import catalogue
@@ -161,11 +162,9 @@ def test_most_acts_of_a_permit_leave_every_clock_as_it_was() -> None:
     ):
         before = story.fold()
         story.add(action, "2025-11-12", facts, who="b" if action == "countersign" else "a")
-        after = evolve(before, story.acts[-1], story.rules)
-        assert after == story.fold()
-        same = pressing_change(after, story.rules, CALENDARS) == pressing_change(
-            before, story.rules, CALENDARS
-        )
+        after = evolve_all(before, story.acts[-1:], story.rules)
+        assert after is not None and after == story.fold()
+        same = standing(after, story.rules, CALENDARS) == standing(before, story.rules, CALENDARS)
         moved[action] = not unmoved(before, after, story.rules)
         assert same or moved[action]
     assert [action for action, anything in moved.items() if anything] == [
@@ -233,7 +232,7 @@ def test_every_shipped_item_has_clocks_that_end() -> None:
         open_ones = read_clocks(waiting, by, CALENDARS, at("2025-11-10"))
         assert open_ones and all(reading.law for reading in open_ones), item.base_code
         assert any(reading.clock == "acceptance" for reading in open_ones), item.base_code
-        pressing = pressing_change(waiting, by, CALENDARS)
+        pressing = standing(waiting, by, CALENDARS).pressing
         assert pressing is not None and pressing.yellow_at_ms < pressing.red_at_ms
         later = {reading.clock: reading for reading in read_clocks(waiting, by, CALENDARS, at("2026-06-01"))}
         assert later["acceptance"].light == "red"

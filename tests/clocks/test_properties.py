@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.calendars import calendar_set
 from ledger.cases.shape import Step
-from ledger.clocks.clocks import pressing_change, read_clocks
+from ledger.clocks.clocks import read_clocks, standing
 from ledger.days.calendar import CalendarSet, day_start_ms, local_date
 from tests.clocks.cases import at, rules, state, step, worst
 from tests.clocks.naive import due_with_pauses
@@ -80,7 +80,7 @@ def test_the_forecast_of_lights_comes_true(story: Story, shift_ms: int, accepted
     """At any moment the worst light follows from the two instants, around the instants above all."""
     steps = story.steps() if accepted else story.steps()[:1]
     case = state(*steps)
-    pressing = pressing_change(case, ALL, CALENDARS)
+    pressing = standing(case, ALL, CALENDARS).pressing
     assert pressing is not None and pressing.yellow_at_ms < pressing.red_at_ms
     yellow_at, red_at = pressing.yellow_at_ms, pressing.red_at_ms
     assert yellow_at == day_start_ms(local_date(yellow_at)) and red_at == day_start_ms(local_date(red_at))
@@ -127,7 +127,7 @@ STEPS = st.builds(
 def test_no_set_of_acts_stops_the_clocks_from_being_read(steps: list[Step], now_ms: int) -> None:
     """Impossible stories arrive too: wrong clocks, forged facts, acts in no sensible order."""
     case = state(*steps)
-    pressing = pressing_change(case, ALL, CALENDARS)
+    pressing = standing(case, ALL, CALENDARS).pressing
     readings = read_clocks(case, ALL, CALENDARS, now_ms)
     assert pressing is None or pressing.clock in {reading.clock for reading in readings}
     for reading in readings:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
+import sys
+from pathlib import Path
 
 import pytest
 
 from ledger.cases.effects import STEP_ACTIONS
-from ledger.registry.station import LEVELS, is_station_id
+from ledger.registry.station import LEVELS
+from ledger.stationid import is_station_id
 from stations.county.choosing import choose_plants
 from stations.county.digest import acts_digest
 from stations.county.hours import at, is_working_day, later, local, next_open
@@ -20,6 +23,7 @@ from stations.county.picture import Picture, Seen
 from stations.county.plan import FIRST_DAY, county_data, make_plan
 from stations.county.play import cases_apart
 from stations.county.scripts import Scripts, Step, receivable
+from stations.county.verifying import verify
 from tests.cases.counter import decided
 
 
@@ -182,3 +186,13 @@ def test_nothing_is_granted_before_what_its_item_asks_for_was_done():
             assert needed <= set(actions[: actions.index("decide")]), item.base_code
             asked += len(needed)
     assert asked
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a program that fails")
+def test_a_ledger_that_the_audit_did_not_come_to_has_no_good_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    verdicts = asyncio.run(verify([tmp_path / "one", tmp_path / "two", tmp_path / "three"]))
+    assert [Path(one.path).name for one in verdicts] == ["one", "two", "three"]
+    assert all(one.exit_code == 1 for one in verdicts)

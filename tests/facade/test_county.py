@@ -111,7 +111,7 @@ def test_a_log_that_could_not_be_opened_can_be_opened_later(
     lose_log_keys(place)
     with Ledger.open(place, clock=clock, randomness=Dice("second"), write=True) as ledger:
         with monkeypatch.context() as patch:
-            patch.setattr(Writer, "append_county_act", fail)
+            patch.setattr(Writer, "append_opening", fail)
             with pytest.raises(StoreError, match=r"store.disk_full"):
                 receive(ledger)
         assert receive(ledger).seq == 2

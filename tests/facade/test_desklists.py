@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.facade import CaseRow, Ledger
 from ledger.facade.base.tables import CASES, MARKS, NEVER_MS
-from ledger.facade.cases.secondsight import MARK_SECOND, forget_all_seconds
+from ledger.facade.cases.secondsight import MARK_SECOND, forget_all_seconds, too_late
 from ledger.facade.opened.desklists import desk_of, page_of_cases
 from ledger.store.tables import Row
 from ledger.types import CaseId
@@ -101,3 +101,11 @@ def heading_of(row: CaseRow) -> str:
     if row.light in ("red", "yellow"):
         return "overdue" if row.light == "red" else "at_risk"
     return "pending" if row.pending else statuses.get(row.status, "rest")
+
+
+def test_a_moment_that_somebody_changed_on_the_disk_takes_no_list_away(desk: Ledger) -> None:
+    case = CaseId(bytes(16))
+    with desk.store.write() as tx:
+        tx.upsert(MARKS, [(f"{MARK_SECOND}{case.hex()}", "soon")])
+    with desk.store.read() as tx:
+        assert too_late(tx, [case], NOW_MS) == frozenset()

@@ -113,3 +113,16 @@ def test_a_calendar_that_arrived_while_nobody_looked_is_compared_at_the_next_sta
             tx.upsert(MARKS, marks)
     with Ledger.open(place, clock=clock, randomness=Dice("again"), write=True) as ledger:
         assert told(ledger, case) == [STATUTORY]
+
+
+@pytest.mark.parametrize("damaged", ["", "soon", "9999-99-99"])
+def test_a_note_that_somebody_changed_on_the_disk_takes_no_page_away(
+    ledger: Ledger, accepted: CaseId, damaged: str
+) -> None:
+    publish(ledger, 1, "2027-01-02", "2027-01-03")
+    with ledger.store.write() as tx:
+        tx.upsert(MOVED, [(accepted, "statutory", damaged)])
+    assert told(ledger, accepted) == []
+    publish(ledger, 2)
+    publish(ledger, 3, "2027-01-02", "2027-01-03")
+    assert told(ledger, accepted) == [STATUTORY]

@@ -9,6 +9,7 @@ import pytest
 
 from ledger.errors import BanjianError, DataError, StoreError
 from ledger.facade import Home, Ledger
+from ledger.facade.base.synctables import MERGED
 from ledger.facade.peering.between import merge
 from ledger.formats.checkpoint import checkpoint_hash, open_checkpoint, read_checkpoint
 from ledger.formats.entry import Entry, decode_entry
@@ -224,3 +225,17 @@ def test_a_checkpoint_that_contradicts_what_came_back_is_refused(
         with pytest.raises(DataError, match=r"merge\.inconsistent"):
             ledger.open_county_log("merge", COUNTY, REGISTRAR, newest=note)
         assert len(ledger.logs()) == before
+
+
+def test_a_rebuild_finds_again_where_each_frame_is_named(ledger: Ledger) -> None:
+    done = receive(ledger)
+    merge(ledger)
+    with ledger.store.write() as tx:
+        tx.delete(MERGED, {})
+        assert ledger.parts.merge_log.place(tx, done.log_id.hex(), done.seq) is None
+    assert problems(ledger) != []
+    ledger.rebuild()
+    assert problems(ledger) == []
+    receive(ledger)
+    merge(ledger)
+    assert problems(ledger) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.calendars import shipped_facts
 from ledger.errors import StoreError
 from ledger.facade import Ledger

@@ -37,12 +37,18 @@ def decide(ledger: Ledger, case: CaseId) -> None:
 
 def test_what_was_late_is_told_after_it_was_done(ledger: Ledger, clock: FakeClock) -> None:
     case = receive(ledger).case_id
-    clock.set("2026-04-20 09:00")
-    waiting = figure(ledger, clock)
-    assert (waiting.open, waiting.overdue, waiting.late_accepted, waiting.late) == (1, 1, 0, 1)
+    # Nobody has answered yet: that is as late as an answer that came late, and the page of the case says so.
+    for day, decision in (("2026-03-12", 0), ("2026-04-20", 1)):
+        clock.set(f"{day} 09:00")
+        waiting = figure(ledger, clock)
+        assert (waiting.open, waiting.overdue, waiting.late_accepted, waiting.late) == (1, 1, 1, 1)
+        assert waiting.late_decided == decision
+        flags = {flag for reading in ledger.case(case).clocks for flag in reading.flags}
+        assert {"overdue_acceptance", "deemed_accepted"} <= flags
+        assert ("overdue_decision" in flags) == bool(decision)
     act(ledger, "C1", "accept", case)
     done = figure(ledger, clock)
-    assert (done.open, done.late_accepted, done.late_decided, done.late) == (1, 1, 0, 1)
+    assert (done.open, done.late_accepted, done.late_decided, done.late) == (1, 1, 1, 1)
     clock.set("2026-09-01 09:00")
     decide(ledger, case)
     decided = figure(ledger, clock)

@@ -7,11 +7,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from audit.codes import STEPS
-from audit.findings import SEVERITIES
+from audit.checking.codes import STEPS
+from audit.reading.findings import SEVERITIES
 from ledger import hashing, limits
+from ledger.days.calendar import UNITS
 from ledger.facade.base.synctables import SPARSE_NODES, SPARSE_NOTES
+from ledger.registry.authority import ROLES
 from ledger.registry.schema import SCHEMAS, Field
+from ledger.registry.station import LEVELS
 from ledger.rules import casetype, factspec, item
 from ledger.store.schema import CORE_TABLES
 
@@ -179,13 +182,13 @@ def _case_field(name: str, field: dict[str, Any]) -> str:
 
 def _catalogue_values() -> str:
     values = (
-        ("role in `by` and `second`", casetype.ROLES),
-        ("level in `receive_levels`, `accept_levels`, `decide_level`", casetype.LEVELS),
+        ("role in `by` and `second`", ROLES),
+        ("level in `receive_levels`, `accept_levels`, `decide_level`", LEVELS),
         ("`where`", casetype.WHERES),
         ("`custody`", casetype.CUSTODIES),
         ("`type` of a field", sorted(factspec.TYPES)),
         ("`legal_basis`", casetype.LEGAL_BASES),
-        ("`unit`", casetype.UNITS),
+        ("`unit`", UNITS),
         ("`expiry`", casetype.EXPIRIES),
         ("`receipt_capacity`", item.CAPACITIES),
         ("`source` of a material", item.MATERIAL_SOURCES),

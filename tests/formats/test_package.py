@@ -12,7 +12,8 @@ from ledger.formats.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.formats.entry import Entry, entry_hash, sig_hash
 from ledger.formats.frame import encode_frame, split_frame
 from ledger.formats.merkle import Tree, leaf_hash
-from ledger.formats.package import PackageContent, check_package, decode_package, encode_package
+from ledger.formats.package import check_package, decode_package, encode_package
+from ledger.formats.packageform import PackageContent
 from ledger.hashing import CTX_ACT_ID, digest
 from ledger.limits import PACKAGE_ENTRIES_MAX
 from ledger.types import ActId

@@ -12,7 +12,8 @@ from ledger.formats.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.formats.entry import Entry, entry_hash, sig_hash
 from ledger.formats.frame import encode_frame
 from ledger.formats.merkle import Tree, leaf_hash
-from ledger.formats.package import PackageContent, check_package, decode_package, encode_package
+from ledger.formats.package import check_package, decode_package, encode_package
+from ledger.formats.packageform import PackageContent
 from ledger.limits import PACKAGE_ENTRIES_MAX
 from ledger.types import ActId, CaseId, Facts
 from tests.vectors.world import CLERK, LEDGER_ID, TOWN, VILLAGE, new_log, seed

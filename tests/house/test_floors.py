@@ -37,6 +37,12 @@ MODULES: Mapping[str, str] = {
     **{f"sync/{path.parent.name}/__init__.py": "" for path in sorted((ROOT / "sync").glob("*/__init__.py"))},
     "sync/line/__init__.py": "import aiohttp\nfrom ledger import facade\nfrom sync import core, preparing\n",
     "audit/__init__.py": "from ledger import codec, reader, texts\n",
+    **{f"audit/{path.name}": "" for path in sorted((ROOT / "audit").glob("[!_]*.py"))},
+    **{
+        f"audit/{path.parent.name}/__init__.py": "" for path in sorted((ROOT / "audit").glob("*/__init__.py"))
+    },
+    "audit/telling/__init__.py": "from audit import checking, reading\n",
+    "audit/checking/__init__.py": "from audit import reading\n",
     "stations/__init__.py": "import audit\nimport aiohttp\nimport sync.line\n",
     **{f"stations/{path.name}": "" for path in sorted((ROOT / "stations").glob("[!_]*.py"))},
     "stations/__main__.py": "from stations import start\n",
@@ -78,6 +84,9 @@ VIOLATIONS = [
     ("ledger/types.py", "from ledger.data import x", "package data"),
     ("audit/__init__.py", "from ledger import facade", "audit needs the pure floor"),
     ("audit/__init__.py", "import aiohttp", "audit needs the pure floor"),
+    ("audit/reading/__init__.py", "from audit import checking", "the floors of audit"),
+    ("audit/checking/__init__.py", "from audit import telling", "the floors of audit"),
+    ("audit/telling/__init__.py", "from audit import cli", "the floors of audit"),
     ("stations/web/render.py", "from stations.web import cases", "the site above its parts"),
     ("stations/web/cases/__init__.py", "from stations.web.overview import x", "the site above its parts"),
     ("stations/web/office/__init__.py", "from stations.web import overview", "the site above its parts"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ledger.calendars import calendar_set
-from ledger.cases.case import CaseAct, CaseState, fold_case
+from ledger.cases.case import fold_case
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.clocks.clocks import read_clocks
 from ledger.clocks.notices import calendar_notices, calendar_refusal
 from ledger.types import Value

@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from ledger.calendars import calendar_set
-from ledger.cases.case import CaseAct, CaseState, fold_case
+from ledger.cases.case import fold_case
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.clocks.clocks import ClockReading, read_clocks
 from ledger.data import items
 from ledger.rules.catalogue import Rules

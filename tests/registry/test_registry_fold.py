@@ -355,17 +355,16 @@ def test_a_refold_gives_the_same_answers() -> None:
         assert answers(again, size) == answers(office.registry, size)
 
 
-def test_a_thread_is_the_same_whichever_way_it_is_asked_for() -> None:
+def test_a_thread_is_that_of_the_subject_and_an_unknown_subject_has_none() -> None:
     registry = new_office().registry
-    clerk = signer("clerk").key_id
-    thread = registry.thread(key_id=clerk)
-    assert thread is not None and len(thread.parents) == 1
     facts = {"staff_no": "clerk", "role": "window", "scope": VILLAGE}
-    assert registry.thread_for("end_role", facts) == thread
-    assert registry.thread(act_id=thread.parents[0]) == thread
-    assert registry.thread(station=VILLAGE) == registry.thread_for("close_station", {"station": VILLAGE})
-    assert registry.thread(station="990121009009-00") is registry.thread(key_id=bytes(16)) is None
-    assert registry.thread(act_id=bytes(32)) is registry.thread_for("close_station", {}) is None
+    person = registry.thread_for("end_role", facts)
+    station = registry.thread_for("close_station", {"station": VILLAGE})
+    assert person is not None and station is not None and person.case_id != station.case_id
+    assert len(person.parents) == len(station.parents) == 1
+    assert registry.thread_for("end_role", {**facts, "staff_no": "nobody"}) is None
+    assert registry.thread_for("close_station", {"station": "990121009009-00"}) is None
+    assert registry.thread_for("close_station", {}) is None
 
 
 def test_positions_follow_each_other() -> None:

@@ -25,7 +25,7 @@ import reader_sticks as sticks  # noqa: E402
 import reader_travel as travel  # noqa: E402
 from ledger_maker import COUNTY, VILLAGE, Maker, pack  # noqa: E402
 
-from audit.verify import verify_ledger  # noqa: E402
+from audit.checking.verify import verify_ledger  # noqa: E402
 from ledger.errors import BanjianError  # noqa: E402
 from ledger.facade import Ledger  # noqa: E402
 from ledger.facade.peering.between import merge  # noqa: E402

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import reader
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from tests.audit import test_synced as synced
 from tests.sync import test_county_chain as chains
 from tests.sync.world import TOWN, VILLAGE, World

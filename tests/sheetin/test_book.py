@@ -114,6 +114,18 @@ def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
     assert _code(path) == "sheet.damaged"
 
 
+@pytest.mark.parametrize("packed", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_bytes_changed_in_a_packed_part_are_damage_however_it_is_packed(tmp_path: Path, packed: int) -> None:
+    path = tmp_path / "a.xlsx"
+    with zipfile.ZipFile(path, "w", packed) as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>" * 1000)
+    raw = bytearray(path.read_bytes())
+    for at in range(60, 140):
+        raw[at] ^= 0x5A
+    path.write_bytes(bytes(raw))
+    assert _code(path) == "sheet.damaged"
+
+
 def test_a_document_type_is_refused(tmp_path: Path) -> None:
     path = make(tmp_path / "a.xlsx", 表=ROWS)
     edit(path, SHEET, lambda xml: xml.replace(

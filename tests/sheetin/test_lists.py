@@ -11,7 +11,8 @@ import pytest
 from ledger.data import case_types
 from ledger.lint.catalogue import lint_item
 from ledger.registry.schema import GRANTABLE_ROLES
-from ledger.rules.casetype import LEGAL_BASES, LEVELS
+from ledger.registry.station import LEVELS
+from ledger.rules.casetype import LEGAL_BASES
 from ledger.rules.item import MATERIAL_SOURCES
 from ledger.texts import catalogue
 from stations.sheetin.columns import WORD_TABLES, ListName, sheet_list, word_spellings, words

@@ -41,6 +41,7 @@ def _read(name: ListName, field: str, raw: Raw) -> Value | None:
         ("items", "steps", "site_check2， notice7", ("site_check2", "notice7")),
         ("stations", "division", "990121001201－00", "990121001201-00"),
         ("stations", "unit", 1.0, "01"),
+        ("stations", "unit", "1", "01"),
         ("stations", "unit", "a1", "A1"),
         ("stations", "upstream", 990121001000.0, "990121001000"),
         ("stations", "upstream", " 城关镇　便民服务中心", "城关镇 便民服务中心"),

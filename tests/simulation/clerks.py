@@ -6,14 +6,14 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ledger.cases.case import CaseState
+from ledger.cases.shape import CaseState
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Command, Ledger
 from ledger.facade.base.tables import CASES, case_cells
 from ledger.formats.keys import Signer
 from ledger.types import CaseId, Facts, StationId
 from tests.faults.disk import PowerCutError
-from tests.simulation.county import ROLES, level_of, line_of, staff_key
+from tests.simulation.county import ROLES, level_of
 
 if TYPE_CHECKING:
     from tests.simulation.place import Place
@@ -29,6 +29,7 @@ ITEMS = {
 REMEDY: Facts = {"reasons": ["不符合法定条件"], "review_organ": "溪山县人民政府", "court": "溪山县人民法院"}
 WEIGHTS = {"hand_over": 8, "take_over": 10, "accept": 5, "decide": 5, "supply": 4, "note": 2, "adjudicate": 6}
 RECEIVES = 0.3
+CUSTODIAN, OFFERED_TO, OPEN = (CASES.column_names.index(one) for one in ("custodian", "offered_to", "open"))
 
 
 def new_case(place: Place, rng: random.Random, number: int) -> Command:
@@ -88,7 +89,7 @@ def facts_for(action: str, state: CaseState, place: Place, rng: random.Random) -
 
 def _receiver(place: Place, rng: random.Random) -> StationId:
     """Return a station: mostly above or below, sometimes any."""
-    line = [one for one in line_of(place.station) if one != place.station]
+    line = [one for one in place.exchange.held.line() if one != place.station]
     others = [one for one in place.world.stations if one != place.station]
     return rng.choice(line) if line and rng.random() < 0.6 else rng.choice(others)
 
@@ -97,7 +98,8 @@ def _judgement(state: CaseState, rng: random.Random) -> Facts | None:
     waiting = [conflict for conflict in state.conflicts if conflict.is_open]
     if not waiting:
         return None
-    acts = list(rng.choice(waiting).acts)
+    conflict = rng.choice(waiting)
+    acts = [*conflict.kept, *conflict.contested]
     rng.shuffle(acts)
     return {"uphold": sorted(acts[:1]), "set_aside": sorted(acts[1:]), "reason": "以先到为准"}
 
@@ -106,11 +108,11 @@ def choose(ledger: Ledger, place: Place, rng: random.Random, number: int) -> tup
     """Return something that somebody at a place may do now; runs on the ledger's thread."""
     roles = ROLES[level_of(place.station)]
     with ledger.store.read() as tx:
-        rows = [case_cells(row) for row in tx.select(CASES, {}, order_by=("case_id",))]
-    rows = [row for row in rows if row[11]] or rows
+        rows = case_cells(list(tx.select(CASES, {}, order_by=("case_id",))))
+    rows = [row for row in rows if row[OPEN]] or rows
     if not rows or rng.random() < RECEIVES:
         return new_case(place, rng, number), place.world.clerk(place, rng, "window")
-    mine = [row for row in rows if place.station in (row[6], row[7])]
+    mine = [row for row in rows if place.station in (row[CUSTODIAN], row[OFFERED_TO])]
     chosen = rng.choice(mine) if mine and rng.random() < 0.8 else rng.choice(rows)
     return _for_case(ledger, place, rng, chosen[0], rng.choice(roles))
 
@@ -118,7 +120,7 @@ def choose(ledger: Ledger, place: Place, rng: random.Random, number: int) -> tup
 def _for_case(
     ledger: Ledger, place: Place, rng: random.Random, case_id: CaseId, role: str
 ) -> tuple[Command, Signer] | None:
-    signer = staff_key(place.station, role)
+    signer = place.world.staff_key(place, role)
     page = ledger.case(case_id, actor_key=signer.key_id, station=place.station)
     allowed = sorted(one.action for one in page.permissions if one.allowed)
     able = [action for action in allowed if facts_for(action, page.state, place, rng) is not None]

@@ -19,9 +19,9 @@ from ledger.facade import CountyPlan, Home, Ledger, create_county
 from ledger.facade.opened.founding import found_empty
 from ledger.facade.peering.between import exchange_of
 from ledger.facade.peering.exchange import Exchange
-from ledger.formats.bundle import X25519, bundle_public_key
+from ledger.formats.bundle import bundle_public_key
 from ledger.formats.genesis import LedgerGenesis
-from ledger.formats.keys import Ed25519Signer, Signer, prove_possession
+from ledger.formats.keys import X25519, Ed25519Signer, Signer, prove_possession
 from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from sync.core.framing import ANSWER, END, HELLO, Splitter

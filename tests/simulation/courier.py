@@ -58,12 +58,34 @@ class Courier:
         self.world.net.part(link)
         while self.world.loop.now < end_s and not self.world.healing:
             await asyncio.sleep(self.rng.uniform(8, 30) * 3_600)
-            goal = self.world.main[COUNTY] if self.rng.random() < 0.15 else self.upper
+            upper = self.world.main[StationId(self.lower.upstream or COUNTY)]
+            goal = self.world.main[COUNTY] if self.rng.random() < 0.15 else upper
             for giver, taker in ((self.lower, goal), (goal, self.lower)):
                 self._try(lambda giver=giver, taker=taker: self.write(giver, taker))
                 await asyncio.sleep(self.rng.uniform(0.2, 4) * 3_600)
                 self._try(lambda taker=taker: self.apply(taker))
         self.world.net.parted.discard(link)
+
+    def bring(self) -> bool:
+        """Take everything up and what is said to it back; whether anything was new."""
+        before = self._held()
+        for giver, taker in ((self.lower, self.upper), (self.upper, self.lower)):
+            if giver is self.lower:
+                self.write(giver, taker)
+            if known := self.sticks.get(taker.station):
+                self._take(taker, known[-1])
+        return self._held() != before
+
+    def _held(self) -> object:
+        """Return what walking can change: entries above, receipts below."""
+        lower, above = self.lower.exchange.held, self.world.above[self.lower.station] - {self.lower.station}
+        scope = lower.scope(self.lower.station)
+        held = self.upper.exchange.held
+        return (
+            held.states(scope, county=False),
+            held.branches(scope),
+            [*map(lower.receipts_by, sorted(above))],
+        )
 
     def _try(self, step: Callable[[], None]) -> None:
         try:

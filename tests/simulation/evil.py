@@ -22,7 +22,8 @@ from ledger.formats.frame import encode_frame, split_frame
 from ledger.formats.genesis import LogGenesis
 from ledger.formats.keys import Ed25519Signer, Signer
 from ledger.formats.merkle import leaf_hash
-from ledger.formats.package import PackageContent, encode_package
+from ledger.formats.package import encode_package
+from ledger.formats.packageform import PackageContent
 from ledger.registry import actions as registry_actions
 from ledger.types import ActId, CaseId, Facts, LogId, StationId
 from sync.core.framing import BRANCH, HELLO, PACKAGE, encode_section

@@ -17,6 +17,7 @@ from tests.simulation.clerks import act_once, work
 from tests.simulation.county import COUNTY, EVIL, upstream_of
 from tests.simulation.courier import Courier
 from tests.simulation.evil import Evil
+from tests.simulation.office import close, end_certificates, end_key, erase, move, publish
 from tests.simulation.place import Place
 from tests.simulation.relay import meddle
 from tests.simulation.world import DAY_S, YEAR_MS, World
@@ -57,6 +58,13 @@ async def trouble(world: World) -> None:
     events += [_skew(world, rng, end_s) for _ in range(plan.skews)]
     events += [_enrol(world, rng, end_s, number) for number in range(plan.new_clerks)]
     events += [_walk(world, rng, end_s) for _ in range(plan.couriers)]
+    for step, times in (
+        (close, plan.closings), (move, plan.moves), (publish, plan.publications), (end_key, plan.keys_ended),
+        (end_certificates, plan.certificates_ended), (erase, plan.erasures),
+    ):  # fmt: skip
+        events += [
+            step(world, random.Random(f"{step.__name__} {one} {world.seed}"), end_s) for one in range(times)
+        ]
     if plan.relay:
         events.append(meddle(world, end_s))
     if plan.evil and upstream_of(EVIL) in plan.stations:
@@ -181,7 +189,8 @@ async def _clone(world: World, rng: random.Random, end_s: float) -> None:
     name = f"{first.station}#{world.next_number()}"
     folder = world.folder / name
     first.copy_to(folder)
-    place = Place(world, first.station, folder, name=name, upstream=upstream_of(first.station), listens=False)
+    place = Place(world, first.station, folder, name=name, upstream=first.upstream, listens=False)
+    world.certified_at_ms[name] = world.certified_at_ms.get(first.name, 0)
     world.clones.append(place)
     world.tally["clones"] += 1
     await bring_up(place)

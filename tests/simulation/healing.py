@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from ledger.cases.case import fold_case, state_digest
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.base.synctables import AWAITING, FORK, SYNC_FINDINGS
-from ledger.facade.base.tables import CASES, VIEW_TABLES, case_cells
+from ledger.facade.base.tables import CASES, VIEW_TABLES
 from ledger.facade.base.vault import Vault
 from ledger.facade.logs.bodies import Place as Position
 from ledger.facade.logs.bodies import read_personal
 from ledger.facade.logs.placing import frame_at
 from ledger.formats.act import verify_act
-from ledger.formats.frame import decode_frame, split_frame
+from ledger.formats.frame import Frame, decode_frame, split_frame
+from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.types import ActId, CaseId, LogId, StationId
-from tests.simulation.county import COUNTY, EVIL, below, line_of, upstream_of
+from tests.simulation.county import COUNTY, EVIL, upstream_of
+from tests.simulation.courier import Courier
 from tests.simulation.net import Weather
+from tests.simulation.office import invite
 from tests.simulation.place import Place
 from tests.simulation.world import ROUNDS_OF_HEALING_MAX, World
 
@@ -31,7 +34,6 @@ async def heal(world: World) -> int:
     world.net.weather = {}
     world.relayed.clear()
     for place in world.all_places():
-        world.net.weather[place.name, place.upstream or ""] = Weather(delay_s=0.01)
         place.clock.skew_ms = 0
         place.disk.cut_at = None
     for rounds in range(1, ROUNDS_OF_HEALING_MAX + 1):
@@ -42,11 +44,22 @@ async def heal(world: World) -> int:
 
 
 async def _round(world: World) -> bool:
-    """Let each place sync once, villages first; whether anything moved."""
+    """Let each place sync once, villages first; whether anything moved.
+
+    By now everybody has been told which address to set, and has a certificate; what a closed station has yet
+    is brought on a stick, for no connection of it is taken.
+    """
     moved = False
-    for place in sorted(world.all_places(), key=lambda one: (-len(line_of(one.station)), one.name)):
+    for place in sorted(world.all_places(), key=lambda one: (-len(world.line(one.station)), one.name)):
         if place.upstream is None:
             continue
+        upstream = world.line(place.station)[1]
+        if world.is_closed(place.station):
+            moved = Courier(world, place, world.main[upstream]).bring() or moved
+            continue
+        await invite(world, place)
+        place.point_at(upstream)
+        world.net.weather[place.name, upstream] = Weather(delay_s=0.01)
         outcome = await place.sync()
         if outcome is None:
             moved = True
@@ -70,6 +83,9 @@ def check_everything(world: World) -> None:
         "history": histories(world),
         "order": order(world),
         "view": views(world),
+        "rules": rules(world),
+        "office": office(world),
+        "erased": erased(world),
     }.items():
         world.violations_of(found, f"in the end, {name}")
 
@@ -79,9 +95,11 @@ def lost(world: World) -> Iterator[str]:
     oracle = world.oracle
     outcomes: dict[CaseId, dict[ActId, bool]] = {}
     for promise in oracle.promises.values():
-        if promise.act_id in oracle.excused:
+        if promise.act_id in oracle.excused or _closed_in(world, promise.act_id):
             continue
-        homes = [world.main[one] for one in line_of(promise.station)]
+        homes = [world.main[one] for one in world.line(promise.station)]
+        # A closed station has its own, and is given nothing that another machine of it did.
+        homes = [one for one in homes if one.name == promise.place or not world.is_closed(one.station)]
         homes += [clone for clone in world.clones if clone.name == promise.place]
         for place in homes:
             if not oracle.holds(place, promise.act_id):
@@ -91,6 +109,13 @@ def lost(world: World) -> Iterator[str]:
             outcomes[promise.case_id] = _outcomes(world.main[COUNTY], promise.case_id, may_wait=gone)
         if not outcomes[promise.case_id].get(promise.act_id):
             yield f"{promise.act_id.hex()[:8]} of {promise.place} is without effect and without reason"
+
+
+def _closed_in(world: World, act_id: ActId) -> bool:
+    """Whether closed stations alone hold somebody else's act: what is asked back goes by line alone."""
+    held = [place.station for place in world.all_places() if world.oracle.holds(place, act_id)]
+    writer = world.oracle.promises[act_id].station
+    return bool(held) and writer not in held and all(world.is_closed(one) for one in held)
 
 
 def _outcomes(county: Place, case_id: CaseId, *, may_wait: bool) -> dict[ActId, bool]:
@@ -117,8 +142,8 @@ def _outcomes(county: Place, case_id: CaseId, *, may_wait: bool) -> dict[ActId, 
 def cases_of(place: Place) -> dict[CaseId, tuple[StationId, str]]:
     """Return custodian and receiver of each case that a place has."""
     with place.ledger.store.read() as tx:
-        rows = [case_cells(row) for row in tx.select(CASES, {})]
-    return {cells[0]: (cells[6], cells[7]) for cells in rows}
+        rows = tx.select(CASES, {}, columns=("case_id", "custodian", "received_station"))
+        return {CaseId(row[0]): (StationId(row[1]), StationId(row[2])) for row in rows}  # type: ignore[arg-type]
 
 
 def differences(world: World) -> Iterator[str]:
@@ -140,10 +165,10 @@ def differences(world: World) -> Iterator[str]:
     for place in world.all_places():
         if place is county:
             continue
-        scope, theirs = below(place.station), cases_of(place)
+        scope, theirs = world.below(place.station), cases_of(place)
         for case_id, (custodian, receiver) in here.items():
             concerned = {custodian, receiver, *offered[case_id]} & scope
-            if not concerned:
+            if not concerned or world.is_closed(place.station):
                 continue
             if case_id not in theirs:
                 yield f"{place.name} lacks case {case_id.hex()[:8]}"
@@ -169,12 +194,55 @@ def forged(world: World) -> Iterator[str]:
                         continue
                     row = rows[step.act.act_id]
                     frame = decode_frame(frame_at(tx, Position(str(row[2]), int(str(row[3])))) or b"")
+                    yield from ended(place, registry, frame)
                     try:
                         verify_act(frame.act.raw, frame.act.sig, registry.public_key(step.act.actor) or b"")
                     except BanjianError as error:
                         yield f"{place.name}: {step.act.action} in {case_id.hex()[:8]} counts: {error.code}"
                     if frame.act.header.ledger_id != place.ledger.ledger_id:
                         yield f"{place.name}: an act of another ledger counts in {case_id.hex()[:8]}"
+
+
+def ended(place: Place, registry: Registry, frame: Frame) -> Iterator[str]:
+    """Yield where an act counts though its key had ended, or its station was closed, in what it cites."""
+    header = frame.act.header
+    station = registry.station(header.station, size=header.registry_size)
+    if registry.retirement(header.actor, size=header.registry_size) is not None:
+        yield f"{place.name}: {header.action} counts, signed with a key that had ended"
+    if station is None or not station.is_open:
+        yield f"{place.name}: {header.action} counts, of a station that was closed"
+
+
+def rules(world: World) -> Iterator[str]:
+    """Every station that is not closed has the registry and the catalogue of the county."""
+    county = world.main[COUNTY].ledger.knowledge
+    for place in world.all_places():
+        known = place.ledger.knowledge
+        if world.is_closed(place.station):
+            continue
+        for name, here, there in (
+            ("registry", known.registry.size, county.registry.size),
+            ("catalogue", known.catalogue.size, county.catalogue.size),
+        ):
+            if here != there:
+                yield f"{place.name} has {here} entries of the {name}, the county {there}"
+        if known.calendars.calendars != county.calendars.calendars:
+            yield f"{place.name} has other calendars than the county"
+
+
+def office(world: World) -> Iterator[str]:
+    """What the county's office was told to be done holds, unless the county lost its disk."""
+    if world.plan.county_restore:
+        return
+    for what, holds in world.orders.items():
+        if not holds(world.main[COUNTY].ledger.knowledge):
+            yield f"the county's office did, and it does not hold: {what}"
+
+
+def erased(world: World) -> Iterator[str]:
+    """What was erased at a place has not come back to it."""
+    for place in world.all_places():
+        yield from world.oracle.unerased(place)
 
 
 def receipts(world: World) -> Iterator[str]:
@@ -189,10 +257,20 @@ def waiting(world: World) -> Iterator[str]:
     """Nobody waits for anything any more, at any level."""
     for place in world.all_places():
         held = place.exchange.held
-        for above in line_of(place.station)[1:]:
+        for above in world.line(place.station)[1:]:
             count, _ = held.waiting(above)
-            if count:
+            if count and not (world.is_closed(place.station) and _is_beside(place, world.main[above])):
                 yield f"{place.name} still has {count} waiting for {above}"
+
+
+def _is_beside(place: Place, above: Place) -> bool:
+    """Whether all that a place has is there above, some as a divergent history: no stick confirms that."""
+    held = above.exchange.held
+    states = place.exchange.held.states(place.exchange.held.scope(place.station), county=False)
+    return all(
+        held.has_branch(one) or dict(held.roots(one.log_id, [one.size])).get(one.size) == one.root
+        for one in states
+    )
 
 
 def seen_by_strangers(world: World) -> Iterator[str]:
@@ -230,7 +308,7 @@ def forks(world: World) -> Iterator[str]:
     world.tally["forks"] = len(forked)
     stations = {promise.log: promise.station for promise in world.oracle.promises.values()}
     for log in sorted(forked):
-        for above in line_of(stations[log])[1:]:
+        for above in world.line(stations[log])[1:]:
             place = world.main[above]
             with place.ledger.store.read() as tx:
                 names = [str(row[1]) for row in tx.select(SYNC_FINDINGS, {"code": FORK})]
@@ -244,7 +322,9 @@ def histories(world: World) -> Iterator[str]:
     for place in world.all_places():
         if place is county:
             continue
-        scope = below(place.station) | {EVIL} if place.station == upstream_of(EVIL) else below(place.station)
+        # Those that stood below it once as well: what it took in of them is confirmed.
+        scope = {one for one, above in world.above.items() if place.station in above} - {EVIL}
+        scope |= {EVIL} if place.station == upstream_of(EVIL) else set()
         for info in place.ledger.logs():
             if info.kind == "station" and info.station in scope:
                 lacking = _entries(place, info.log_id) - _entries(county, info.log_id)

@@ -11,12 +11,13 @@ from ledger.errors import BanjianError
 from ledger.facade import Command
 from ledger.facade.base.types import Performed
 from ledger.facade.logs.bodies import Place as Position
+from ledger.facade.logs.bodies import sealed_bodies
 from ledger.facade.logs.heldstates import LogState
 from ledger.facade.logs.placing import frame_at
 from ledger.store import schema
 from ledger.types import ActId, CaseId, LogId, StationId
-from sync.line.client_session import Outcome
-from tests.simulation.county import below, line_of
+from sync.line.outcome import Outcome
+from tests.simulation.county import COUNTY
 
 if TYPE_CHECKING:
     from tests.simulation.place import Place
@@ -48,7 +49,9 @@ class Oracle:
         doubtful: places whose memory was put back since their receipts were given.
         lost_at: names of places with each act that they lost with a disk.
         put_back: names of places whose disk was put back to an old copy.
-        stale: callers that have not spoken to their upstream since it was put back.
+        erased: by name of place and case, the act with which somebody erased its personal data there, and the
+            acts of the case that were there.
+        stale: callers with an upstream to which they have not spoken since it was put back.
     """
 
     world: World
@@ -59,7 +62,8 @@ class Oracle:
     doubtful: set[StationId] = field(default_factory=set)
     lost_at: set[tuple[str, ActId]] = field(default_factory=set)
     put_back: set[str] = field(default_factory=set)
-    stale: set[str] = field(default_factory=set)
+    stale: set[tuple[str, str | None]] = field(default_factory=set)
+    erased: dict[tuple[str, CaseId], tuple[ActId, frozenset[ActId]]] = field(default_factory=dict)
 
     def intended(self, place: Place, command: Command) -> None:
         """Remember that somebody was about to act: a power cut may hide that it was done."""
@@ -95,6 +99,7 @@ class Oracle:
         for line in self.missing_at(place):
             self.world.violation(f"after a boot of {place.name}: {line}")
         self.world.violations_of(self.false_receipts(place), f"after a boot of {place.name}")
+        self.world.violations_of(self.unerased(place), f"after a boot of {place.name}")
 
     def missing_at(self, place: Place) -> Iterator[str]:
         """Yield the promises of a place that it does not hold."""
@@ -109,8 +114,9 @@ class Oracle:
     def synced(self, place: Place, outcome: Outcome) -> None:
         """Look at what a successful call has left at the caller."""
         upper = self.world.main.get(StationId((place.upstream or "").partition("#")[0]))
-        self.stale.discard(place.name)
+        self.stale.discard((place.name, place.upstream))
         self.collect_receipts(place)
+        self.world.violations_of(self.unerased(place), f"after a sync of {place.name}")
         if upper is not None and upper.up and not upper.disk.dead:
             self.world.violations_of(self.untrue_waiting(place, upper), f"after a sync of {place.name}")
             self.world.violations_of(self.false_receipts(upper), f"after a sync of {place.name}")
@@ -124,7 +130,7 @@ class Oracle:
     def collect_receipts(self, place: Place) -> None:
         """Take in every receipt that a place holds now: from now on it must be true."""
         held = place.exchange.held
-        for cosigner in line_of(place.station)[1:]:
+        for cosigner in sorted(self.world.above[place.station] - {place.station}):
             for line in held.receipts_by(cosigner):
                 known = self.receipts.setdefault(cosigner, {})
                 if (line.log_id, line.size) in known:
@@ -151,8 +157,20 @@ class Oracle:
         for (log_id, size), root in largest.items():
             if dict(held.roots(log_id, [size])).get(size) == root or _in_branch(place, log_id, size, root):
                 continue
-            if not (all_sizes and self._both_lost(place, log_id, size)):
+            if not (all_sizes and (self._both_lost(place, log_id, size) or self._is_past(place, log_id))):
                 yield f"false receipt of {place.name} on {log_id.hex()[:8]} at {size}"
+
+    def _is_past(self, place: Place, log_id: LogId) -> bool:
+        """Whether who signed a receipt lost its disk, and the writer of the log was put elsewhere.
+
+        Who is above now is given everything; nobody owes it to who was.
+        """
+        genesis = self.world.main[COUNTY].exchange.held.genesis(log_id)
+        return (
+            place.name in self.put_back
+            and genesis is not None
+            and place.station not in self.world.line(genesis.station)
+        )
 
     def _both_lost(self, place: Place, log_id: LogId, size: int) -> bool:
         """Whether who signed a receipt and who wrote the log lost the same entries below it.
@@ -185,7 +203,7 @@ class Oracle:
 
     def untrue_waiting(self, place: Place, upper: Place) -> Iterator[str]:
         """Yield where a place believes that its upstream has more than it has."""
-        if place.name in self.stale:
+        if (place.name, upper.name) in self.stale:
             return
         told, _ = place.exchange.held.waiting(upper.station)
         missing = 0
@@ -216,11 +234,41 @@ class Oracle:
             if not any(self.holds(other, act_id) for other in others):
                 self.excused.add(act_id)
         self.doubtful.add(place.station)
-        self.stale |= {one.name for one in self.world.all_places() if one.upstream == place.name}
+        self.stale |= {(one.name, place.name) for one in self.world.all_places() if place.name in one.called}
+        self.erased = {
+            key: known for key, known in self.erased.items() if key[0] != place.name or known[0] not in lost
+        }
 
     def allowed(self, case_id: CaseId, station: StationId) -> bool:
         """Whether a station may see a case at all."""
-        return bool(self.concerned.get(case_id, set()) & below(station))
+        return any(station in self.world.above[one] for one in self.concerned.get(case_id, ()))
+
+    def unerased(self, place: Place) -> Iterator[str]:
+        """Yield the cases whose personal data was erased at a place, and is there.
+
+        What somebody types there afterwards is new; what others wrote is not to be taken in any more.
+        """
+        with place.ledger.store.read() as tx:
+            for (name, case_id), (_, acts) in self.erased.items():
+                if name != place.name:
+                    continue
+                for body in sealed_bodies(tx, case_id):
+                    by = self.promises.get(body.act_id)
+                    if body.act_id in acts or (by is not None and by.place != name):
+                        yield f"{name} has personal data of case {case_id.hex()[:8]}, erased there"
+
+    def refusal_of(self, place: Place) -> str:
+        """Return why the station that a place calls must not let it in, by what that one holds."""
+        upper = self.world.main.get(StationId(place.upstream or ""))
+        if upper is None or not upper.up or upper.disk.dead:
+            return ""
+        known = upper.ledger.knowledge.registry
+        station = known.station(place.station)
+        if station is not None and not station.is_open:
+            return "its station is closed"
+        if self.world.certified_at_ms.get(place.name, 0) < known.certificates_end_ms(place.station):
+            return "its certificate has ended"
+        return ""
 
 
 def _in_branch(place: Place, log_id: LogId, size: int, root: bytes) -> bool:

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 from aiohttp import web
 
-from ledger.errors import BanjianError
+from ledger.errors import BanjianError, DataError
 from ledger.facade import Home, Ledger
 from ledger.facade.peering.between import exchange_of
 from ledger.facade.peering.exchange import Exchange
@@ -23,12 +23,14 @@ from stations.serving.ledgerthread import LedgerThread
 from stations.serving.link import Link
 from stations.serving.sessiondesk import SessionDesk
 from sync.certs.pki import Leaf
+from sync.certs.tls import RefusedPeer
 from sync.core.ingest import prepare
 from sync.core.pace import Pace, PaceRule
 from sync.core.quiet import Quiet
 from sync.core.requester import Progress
+from sync.joining.joinoffice import check_in_force, check_station
 from sync.line.attempts import Attempts
-from sync.line.client_session import Outcome
+from sync.line.outcome import Outcome
 from sync.line.server_join import add_join_routes
 from sync.line.server_session import Sessions, add_session_route
 from tests.faults.disk import Disk, PowerCutError
@@ -64,28 +66,50 @@ class SimClock:
         return sha256(f"{self._name} {self.boots}".encode()).digest()[:16]
 
 
+class _Wire(aiohttp.UnixConnector):
+    """A way to one station; whoever expects another one there breaks off, as the handshake would.
+
+    Args:
+        answers: who is at the other end.
+        expected: who may be there; "" for anybody.
+    """
+
+    def __init__(self, way: str, *, answers: StationId, expected: StationId) -> None:
+        super().__init__(way, force_close=True)
+        self._answers, self._expected = answers, expected
+
+    async def _create_connection(self, *how: Any) -> Any:
+        made = await super()._create_connection(*how)
+        if self._expected and self._answers != self._expected:
+            made.close()
+            raise RefusedPeer(DataError("tls.other_station", station=self._answers))
+        return made
+
+
 class SimLink(Link):
     """The product's link upward, over the network of the simulation in the place of TLS."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self.upstream = place.upstream or ""
         super().__init__(
             place.thread,
             Home(place.path),
             station=place.station,
-            addresses=(f"http://{place.upstream}",),
+            addresses=(f"http://{self.upstream}",),
             clock=place.clock,
             randomness=place.randomness,
             cores=place.cores,
         )
 
     def http(self, station: StationId) -> aiohttp.ClientSession:
-        """Return a client that reaches the station above, perhaps through a relay."""
-        way = self._place.world.way(self._place.name, self._place.upstream or "")
-        held = self._https.get(StationId(way))
+        """Return a client that reaches the station above, perhaps through a relay, and no other than that."""
+        way = self._place.world.way(self._place.name, self.upstream)
+        name = StationId(f"{way} {station}")
+        held = self._https.get(name)
         if held is None:
-            connector = aiohttp.UnixConnector(way, force_close=True)
-            held = self._https[StationId(way)] = aiohttp.ClientSession(connector=connector, trust_env=False)
+            connector = _Wire(way, answers=StationId(self.upstream), expected=station)
+            held = self._https[name] = aiohttp.ClientSession(connector=connector, trust_env=False)
         return held
 
     async def _call(self, told: Callable[[Progress], None] | None) -> Outcome:
@@ -107,12 +131,19 @@ class Office:
         """Return the station's clock."""
         return self._place.clock.now_ms()
 
+    def certified_at_ms(self, name: str) -> int:
+        """Return when the certificate of a machine begins."""
+        return self._place.world.certified_at_ms.get(name, 0)
+
     def ca_certificate(self) -> bytes:
         """Return something: nobody here looks at it."""
         return b"none"
 
     def check_peer(self, leaf: Leaf) -> None:
-        """Let everybody in whom the network names."""
+        """Let in whom the network names, if the registry here has it open and its certificate in force."""
+        registry = self._place.ledger.knowledge.registry
+        check_station(registry, leaf.station)
+        check_in_force(registry, leaf)
 
     async def join(self, request: bytes) -> bytes:
         """Nobody joins in the simulation."""
@@ -170,6 +201,7 @@ class Place:
     ) -> None:
         self.world, self.station, self.path = world, station, folder
         self.name, self.upstream, self.listens = name, upstream, listens
+        self.called = {upstream}
         self.rng = random.Random(f"place {world.seed} {name}")
         self.clock = SimClock(world, name)
         self.randomness = Randomness(f"{world.seed} {name}")
@@ -235,7 +267,13 @@ class Place:
         """Run something that ends when the machine does."""
 
         async def run() -> None:
-            await work
+            try:
+                await work
+            except Exception as error:
+                # Nobody waits for it: it would end without a word, and with it all work of this machine.
+                if self.disk.dead:
+                    return
+                self.world.violation(f"broken off at {self.name}: {error!r}")
 
         self.tasks = [task for task in self.tasks if not task.done()]
         self.tasks.append(asyncio.get_running_loop().create_task(run()))
@@ -269,9 +307,14 @@ class Place:
         world = self.world
         if self.link is None:
             return None
+        if self.link.upstream != self.upstream:
+            # Somebody has set another address, and started the program again.
+            await self.link.close()
+            self.link = SimLink(self)
         began_at_s = world.loop.now
+        link, refusal = self.link, world.oracle.refusal_of(self)
         try:
-            outcome = await self.link.sync()
+            outcome = await link.sync()
         except BanjianError as error:
             world.tally["sessions failed"] += 1
             world.loop.trace("failed", self.name, error.code)
@@ -280,8 +323,15 @@ class Place:
         world.tally["sessions"] += outcome.sessions
         world.loop.trace("synced", self.name, outcome.sessions, outcome.sent, outcome.stored, outcome.notes)
         self.synced_at_s = began_at_s
+        if refusal and refusal == world.oracle.refusal_of(self):
+            world.violation(f"{self.name} was let in: {refusal}")
         world.oracle.synced(self, outcome)
         return outcome
+
+    def point_at(self, upstream: str) -> None:
+        """Set another address to be called from the next time on."""
+        self.upstream = upstream
+        self.called.add(upstream)
 
     def die(self) -> None:
         """Stop as a machine without power does: nothing more goes to the disk or over the network."""

@@ -106,7 +106,7 @@ def _altered(section: Section, rng: random.Random) -> Section:
 async def meddle(world: World, end_s: float) -> None:
     """Sit between some stations and those above them for most of the time."""
     rng = random.Random(f"meddle {world.seed}")
-    uppers = sorted({place.upstream for place in world.main.values() if place.upstream})
+    uppers = sorted(place.name for place in world.main.values() if place.listens)
     for upstream in uppers:
         await Relay(world, upstream).listen()
     callers = sorted(place.name for place in world.main.values() if place.upstream)

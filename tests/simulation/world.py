@@ -21,6 +21,7 @@ from ledger import platform
 from ledger.errors import AuthorityError
 from ledger.facade import Home
 from ledger.formats.keys import Signer
+from ledger.known.knowledge import Knowledge
 from ledger.types import StationId
 from sync.line import client_session, server_session
 from tests import planted
@@ -31,12 +32,14 @@ from tests.simulation.county import (
     MACHINE,
     SPARE_CLERKS,
     START_MS,
+    STATIONS,
     TOWNS,
     VILLAGES,
     Founded,
     enrol,
     fast_folder,
     founded,
+    line_of,
     signer,
     staff_key,
     upstream_of,
@@ -64,6 +67,12 @@ class Plan:
         act_every_s: mean time between two acts of one station.
         restores: how a station's old disk comes back: ``image``, ``database`` or ``backup``.
         county_restore: how the county's does, "" for never.
+        closings: villages that are closed, some of them opened again.
+        moves: villages that are put under another station.
+        publications: of items or of a calendar.
+        keys_ended: keys of staff that end, most of them for new ones.
+        certificates_ended: stations whose certificates end, until they are invited anew.
+        erasures: cases whose personal data somebody erases.
     """
 
     days: float
@@ -80,6 +89,12 @@ class Plan:
     relay: bool
     evil: bool
     new_clerks: int
+    closings: int
+    moves: int
+    publications: int
+    keys_ended: int
+    certificates_ended: int
+    erasures: int
 
     @classmethod
     def of(cls, seed: str) -> Plan:
@@ -103,6 +118,12 @@ class Plan:
             relay=rng.random() < 0.25,
             evil=rng.random() < 0.4,
             new_clerks=rng.randint(0, SPARE_CLERKS),
+            closings=rng.choice((0, 1, 2)),
+            moves=rng.choice((0, 1, 2)),
+            publications=rng.choice((0, 1, 3)),
+            keys_ended=rng.choice((0, 1, 3)),
+            certificates_ended=rng.choice((0, 1)),
+            erasures=rng.choice((0, 2, 5)),
         )
 
     @classmethod
@@ -125,6 +146,10 @@ class World:
     Attributes:
         violations: promises that were broken; empty when all is well.
         rolled_back: acts that their own station lost with its disk.
+        new_keys: keys that somebody with a role was given in the place of one that ended.
+        certified_at_ms: when the certificate of a machine begins; those not named here, before everything.
+        orders: what the county's office did, and whether a registry and a catalogue have it so.
+        above: each station with all that ever stood above it.
     """
 
     seed: str
@@ -145,6 +170,10 @@ class World:
     rolled_back: set[bytes] = field(default_factory=set)
     relayed: set[str] = field(default_factory=set)
     clerks: dict[StationId, list[Signer]] = field(default_factory=dict)
+    new_keys: dict[tuple[StationId, str], list[Signer]] = field(default_factory=dict)
+    certified_at_ms: dict[str, int] = field(default_factory=dict)
+    orders: dict[str, Callable[[Knowledge], bool]] = field(default_factory=dict)
+    above: dict[StationId, set[StationId]] = field(default_factory=dict)
     healing: bool = False
     busy: set[str] = field(default_factory=set)
     on_power_lost: Callable[[Place], None] = lambda place: None
@@ -156,6 +185,7 @@ class World:
         self.rng = random.Random(f"world {self.seed}")
         self._number = 0
         self._running: set[asyncio.Task[None]] = set()
+        self.above = {station: set(line_of(station)) for station in STATIONS}
         for station in self.plan.stations:
             shutil.copytree(self.county.path(station), self.folder / station)
             self.main[station] = Place(
@@ -183,7 +213,30 @@ class World:
             key for key in self.clerks.get(place.station, [])
             if place.ledger.knowledge.registry.roles_at(key.key_id, place.station)
         ]  # fmt: skip
-        return rng.choice([staff_key(place.station, role), *new])
+        return rng.choice([self.staff_key(place, role), *new])
+
+    def staff_key(self, place: Place, role: str) -> Signer:
+        """Return the key of the person with a role at a place: the newest that their station knows."""
+        known = place.ledger.knowledge.registry
+        new = [key for key in self.new_keys.get((place.station, role), []) if known.is_known_key(key.key_id)]
+        return new[-1] if new else staff_key(place.station, role)
+
+    def line(self, station: StationId) -> tuple[StationId, ...]:
+        """Return a station and those above it, as the county's registry has them now."""
+        return self.main[COUNTY].ledger.knowledge.registry.line(station)
+
+    def below(self, station: StationId) -> frozenset[StationId]:
+        """Return a station and everything below it, as the county's registry has them now."""
+        return frozenset(one for one in STATIONS if station in self.line(one))
+
+    def is_closed(self, station: StationId) -> bool:
+        """Whether the county's registry has closed a station."""
+        known = self.main[COUNTY].ledger.knowledge.registry.station(station)
+        return known is None or not known.is_open
+
+    def of_station(self, station: StationId) -> list[Place]:
+        """Return the installations of a station: its own, and clones."""
+        return [place for place in self.all_places() if place.station == station]
 
     def way(self, caller: str, called: str) -> str:
         """Return over which connection somebody reaches somebody."""
@@ -254,12 +307,13 @@ class World:
         asyncio.set_event_loop(None)
 
     async def enrol_clerk(self, number: int) -> None:
-        """Let the county enrol one more clerk somewhere."""
+        """Let the county enrol one more clerk somewhere, but at no station that is closed."""
         county, station = self.main[COUNTY], self.rng.choice(self.stations[1:])
         key = signer(f"{self.seed} new {number}")
 
         def work() -> None:
-            enrol(county.ledger, station, "window", f"N{number:03d}", key)
+            if not self.is_closed(station):
+                enrol(county.ledger, station, "window", f"N{number:03d}", key)
 
         await county.thread.run(work)
         self.clerks.setdefault(station, []).append(key)
@@ -297,7 +351,8 @@ def _peer(request: web.Request, desk: Any) -> Any:
     if not name:
         raise AuthorityError("tls.no_certificate")
     station = StationId(name.partition("#")[0])
-    leaf = SimpleNamespace(station=station)
+    began_ms = desk.join_desk.certified_at_ms(name)
+    leaf = SimpleNamespace(station=station, not_before_ms=began_ms)
     desk.check_peer(leaf)
     return leaf
 

@@ -452,11 +452,11 @@ def test_a_subscription_is_entered_before_use(backend: Backend) -> None:
 def test_backup_is_a_file_or_a_clear_no(backend: Backend, tmp_path: Path) -> None:
     store = backend.open()
     if backend.name != "memory":
-        store.backup(tmp_path / "copy.db")
+        store.backup(tmp_path / "copy.db", without_tables=())
         assert (tmp_path / "copy.db").exists()
         return
     with pytest.raises(StoreError) as caught:
-        store.backup(tmp_path / "copy.db")
+        store.backup(tmp_path / "copy.db", without_tables=())
     assert caught.value.code == "store.no_backup"
 
 

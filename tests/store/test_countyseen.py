@@ -184,6 +184,34 @@ def test_a_county_that_rewrites_is_found_and_what_was_seen_stays(
     assert village.newest == hash_of(longer)
 
 
+def test_evidence_does_not_grow_with_every_checkpoint_that_does_not_fit(
+    founded: Path, county: Ledger, village: Station, tmp_path: Path
+) -> None:
+    """Whoever goes on beside what was seen signs a new one for each session."""
+    receive(county)
+    village.take(merge(county))
+    shutil.copytree(founded, tmp_path / "twin")
+    with Ledger.open(tmp_path / "twin", clock=FakeClock(), randomness=Dice("t"), write=True) as twin:
+        merge(twin)
+        receive(twin)
+        forked = merge(twin)
+        notes = []
+        for _ in range(12):
+            receive(twin)
+            notes.append(merge(twin))
+            assert village.take(notes[-1], proof_between(twin, forked, notes[-1])).code == UNPROVEN
+        sizes = [read_checkpoint(note).size for note in notes]
+        assert sizes == sorted(set(sizes))
+        expected = sizes[:1]
+        for size in sizes:
+            expected += [size] if size >= 2 * expected[-1] else []
+        assert [row for row in village.rows() if row[1]] == [(size, UNPROVEN) for size in expected]
+        # A kept one is enough to go on from, should somebody decide so.
+        with village.store.write() as tx:
+            village.seen.accept(tx, notes[0], now_ms=NOW_MS)
+        assert village.take(notes[-1], proof_between(twin, notes[0], notes[-1])).code == ""
+
+
 def given_up(county: Ledger, folder: Path) -> Ledger:
     """Return the county on another copy of its folder, without the keys of its logs."""
     shutil.copytree(county.home.path, folder)
@@ -228,6 +256,10 @@ def test_a_successor_that_leaves_out_what_was_seen_is_told(
         note = merge(again)
         village.learn(opening(again))
         assert village.take(note).code == INCONSISTENT
+        for _ in range(3):
+            receive(again)
+            assert village.take(merge(again)).code == INCONSISTENT
+        assert village.rows()[1:] == [(read_checkpoint(note).size, INCONSISTENT)], "one proves it"
         assert village.newest == hash_of(seen)
 
 

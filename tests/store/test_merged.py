@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ledger.errors import DataError, StoreError
 from ledger.facade.base.synctables import FORK, MERGED, SYNC_FINDINGS, SYNC_TABLES
-from ledger.facade.logs.opening import BRANCH_MARK
+from ledger.facade.logs.opening import BRANCH_MARK, HeldLog
 from ledger.facade.logs.ownlog import OwnLog
+from ledger.facade.transfer.mergedrows import merged_differ, remake_merged
 from ledger.facade.transfer.mergelog import MERGE_TRACK, MergeLog
 from ledger.formats.entry import Entry, entry_hash, sig_hash
 from ledger.formats.frame import encode_frame, split_frame
@@ -22,7 +23,7 @@ from ledger.formats.merkle import Tree, leaf_hash, verify_consistency, verify_in
 from ledger.hashing import CTX_ACT_ID, digest
 from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.store import schema
-from ledger.store.contract import Store, WriteTx
+from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.memory import open_memory
 from ledger.types import ActId, LogId
 from tests.store.conftest import Backend
@@ -148,6 +149,36 @@ def check_office(office: Office) -> None:
             steps = office.merging.consistency(tx, office.own.log_id, old_size=old, new_size=len(roots) - 1)
             verify_consistency(old, len(roots) - 1, old_root=roots[old], new_root=roots[-1], proof=steps)
 
+    check_remade(office)
+
+
+def check_remade(office: Office) -> None:
+    """The table of places follows from the leaves: dropped or spoilt, it is told and made again."""
+    logs = [HeldLog(name=office.own.name, genesis=office.merge.genesis, own=True, state="")]
+    with office.store.read() as tx:
+        before = places(tx)
+        assert merged_differ(tx, logs) == 0
+    if not before:
+        return
+    with office.store.write() as tx:
+        (first, *_) = tx.select(MERGED, {})
+        tx.upsert(MERGED, [(*first[:4], 77_777)])
+        assert merged_differ(tx, logs) > 0
+        tx.delete(MERGED, {})
+        assert merged_differ(tx, logs) > 0
+        remake_merged(tx, logs)
+        assert merged_differ(tx, logs) == 0
+        assert places(tx) == before
+
+
+def places(tx: ReadTx) -> dict[tuple[str, int], tuple[str, int]]:
+    """Return merge log and position of every frame that the table names."""
+    return {
+        (str(log), int(str(seq)) + step): (str(merge_log), int(str(position)) + step)
+        for log, seq, count, merge_log, position in tx.select(MERGED, {})
+        for step in range(int(str(count)))
+    }
+
 
 class PowerCutError(Exception):
     """The machine stopped."""
@@ -229,6 +260,7 @@ def test_a_branch_is_named_beside_its_log(backend: Backend) -> None:
             assert isinstance(leaf, FrameLeaf)
             assert leaf.entry_hash == entry_hash(split_frame(frame).entry_raw)
         assert [row[:3] for row in tx.select(MERGED, {"log": known})] == [(known, 1, 2)]
+    check_remade(office)
 
 
 def test_what_is_not_held_is_not_proven(backend: Backend) -> None:

@@ -17,7 +17,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from ledger.errors import ForkError, StoreError
-from ledger.sqlitefile import APPLICATION_ID, SCHEMA_VERSION
+from ledger.sqlitefile import APPLICATION_ID, SCHEMA_VERSION, file_uri
 from ledger.store.schema import BODIES, CASE_KEYS, CORE_TABLES, TREE
 from ledger.store.sqlite import SqliteStore
 from ledger.store.sqlite_opening import open_sqlite
@@ -518,7 +518,7 @@ def test_copying_the_bare_file_loses_frames_and_backup_does_not(
         tx.append("aa", 1, frames(50))
     naive, good = tmp_path / "naive.db", tmp_path / "good.db"
     shutil.copyfile(path, naive)
-    store.backup(good)
+    store.backup(good, without_tables=())
     with sqlite3.connect(naive) as connection:
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     connection.close()
@@ -543,7 +543,7 @@ def test_a_backup_under_load_is_one_moment(path: Path, tmp_path: Path) -> None:
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        store.backup(tmp_path / "copy.db")
+        store.backup(tmp_path / "copy.db", without_tables=())
     finally:
         stop.set()
         thread.join()
@@ -564,7 +564,7 @@ def test_a_backup_holds_no_keys_anywhere_in_its_bytes(store: SqliteStore, tmp_pa
         tx.append("aa", 1, frames(10))
     target = tmp_path / "copy.db"
     target.write_bytes(b"an older copy")
-    store.backup(target)
+    store.backup(target, without_tables=(CASE_KEYS.name,))
     assert key not in target.read_bytes()
     assert not [item for item in tmp_path.iterdir() if item.name.startswith(".")]
     with store.read() as tx:
@@ -627,6 +627,70 @@ def test_a_full_disk_loses_nothing_confirmed_and_needs_no_tool(store: SqliteStor
     writer.execute("PRAGMA max_page_count = 1000000")
     with store.write() as tx:
         tx.append("aa", confirmed + 1, frames(1))
+
+
+class FailingConnection(sqlite3.Connection):
+    """A connection on a disk that fails in a commit, and in what undoes it, once it is told to."""
+
+    failing = False
+
+    def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+        if self.failing and sql == "COMMIT":
+            raise self._failure()
+        return super().execute(sql, *values)  # type: ignore[arg-type]
+
+    def rollback(self) -> None:
+        if self.failing:
+            raise self._failure()
+        super().rollback()
+
+    def _failure(self) -> sqlite3.OperationalError:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+        return error
+
+
+def connect_failing(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        file_uri(path, mode=mode),
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=FailingConnection,
+    )
+
+
+@pytest.fixture
+def failing(path: Path) -> Iterator[SqliteStore]:
+    opened = open_sqlite(path, create=True, connect=connect_failing)
+    yield opened
+    opened.close()
+
+
+def fail_in_a_commit(store: SqliteStore) -> None:
+    writer = store.datastore.writer
+    assert isinstance(writer, FailingConnection)
+    writer.failing = True
+    with pytest.raises(StoreError) as caught, store.write() as tx:
+        tx.append("aa", 1, frames(1))
+    assert caught.value.code == "store.io"
+    writer.failing = False
+    writer.rollback()
+
+
+def test_a_failure_to_undo_shuts_out_nobody_else(failing: SqliteStore) -> None:
+    fail_in_a_commit(failing)
+    failing.scrub()
+    assert not failing.usable()
+
+
+def test_who_waits_while_a_commit_fails_writes_no_more_either(failing: SqliteStore) -> None:
+    waiting = failing.write()
+    fail_in_a_commit(failing)
+    with pytest.raises(StoreError) as caught, waiting as tx:
+        tx.append("aa", 1, frames(1))
+    assert caught.value.code == "store.reopen"
+    failing.scrub()
 
 
 LIMITED = """

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ledger.facade import Home
-from ledger.formats.bundle import X25519, bundle_public_key
-from ledger.formats.keys import Ed25519Signer, prove_possession
+from ledger.formats.bundle import bundle_public_key
+from ledger.formats.keys import X25519, Ed25519Signer, prove_possession
 from ledger.limits import BUNDLE_PART_BYTES_MAX
 from ledger.registry import actions as registry_actions
 from ledger.types import StationId

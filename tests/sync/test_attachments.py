@@ -21,6 +21,7 @@ from stations.kept.attachments import Attachment, Attachments
 from stations.kept.lostfiles import lost_files
 from stations.serving.carriage import Carriage, ask
 from stations.serving.rereading import FILES_MAX, ROUND_MS, Rereading, round_of
+from stations.serving.weblog import web_log
 from sync import attachforms
 from sync.attachforms import ATTACHMENTS_PATH, CHUNK_BYTES, Head, Offer, decode_answer, encode_offers
 from sync.certs.credentials import calling_context
@@ -258,7 +259,9 @@ def test_what_nobody_asks_for_is_read_again_within_days(world: World) -> None:
 
         def reading() -> Rereading:
             # Another one each time, as after a restart: it goes on where the last one was.
-            return Rereading(village.thread, home, clock=clock, randomness=os.urandom)
+            return Rereading(
+                village.thread, home, clock=clock, randomness=os.urandom, log=web_log(home.path, clock)
+            )
 
         for one in sorted(kept, key=lambda one: one.hash)[FILES_MAX - 1 :: 2]:
             (chunk,) = (village.place.path / "attachments" / one.name).iterdir()
@@ -289,8 +292,9 @@ def test_a_turn_of_reading_is_short_whatever_the_size(world: World, monkeypatch:
     async def story(levels: Levels) -> None:
         village = levels.village
         await receive(village, *(take(village, os.urandom(1_000), f"{n}.jpg") for n in range(3)))
+        home, clock = Home(village.place.path), village.place.clock
         reading = Rereading(
-            village.thread, Home(village.place.path), clock=village.place.clock, randomness=os.urandom
+            village.thread, home, clock=clock, randomness=os.urandom, log=web_log(home.path, clock)
         )
         monkeypatch.setattr("stations.serving.rereading.BYTES_MAX", 1_500)
         assert [(await reading.turn()).read for _ in range(3)] == [1, 2, 3]
@@ -330,16 +334,16 @@ def test_content_that_is_not_what_the_act_names_is_thrown_away(world: World) -> 
         assert above is not None
         lie = Offer(hash=kept.named[0], case_id=case, head=replace(kept.head, file="../../evil.sh"))
         url = above.address + ATTACHMENTS_PATH
-        async with above.http.post(url, data=encode_offers((lie,))) as response:
+        async with above.http().post(url, data=encode_offers((lie,))) as response:
             assert decode_problem(await response.read()).code == "sync.field"
         lie = Offer(hash=kept.named[0], case_id=case, head=kept.head)
-        async with above.http.post(url, data=encode_offers((lie,))) as response:
+        async with above.http().post(url, data=encode_offers((lie,))) as response:
             (lacking,) = decode_answer(await response.read()).lacking
         assert lacking.chunks == (0, 1, 2)
         last = b""
         for index in lacking.chunks:
             raw = os.urandom(min(CHUNK_BYTES, len(PHOTO) - index * CHUNK_BYTES))
-            async with above.http.put(f"{url}/{kept.hash}/{index}", data=raw) as response:
+            async with above.http().put(f"{url}/{kept.hash}/{index}", data=raw) as response:
                 last = await response.read()
         assert decode_problem(last).code == "attach.differs" and not content_of(levels.town, kept)
         assert store_of(levels.town).coming(kept.hash) is None
@@ -360,11 +364,11 @@ def test_what_no_act_names_is_not_taken_and_unknown_callers_get_nothing(world: W
         url = above.address + ATTACHMENTS_PATH
         early = Offer(hash=kept.named[0], case_id=case, head=kept.head)
         other_size = replace(early, head=replace(kept.head, size=5))
-        async with above.http.post(url, data=encode_offers((early,))) as response:
+        async with above.http().post(url, data=encode_offers((early,))) as response:
             answer = decode_answer(await response.read())
         assert answer.refused == ((kept.named[0], "attach.unnamed"),) and not answer.lacking
         await levels.village.network.sync_now()
-        async with above.http.post(url, data=encode_offers((other_size,))) as response:
+        async with above.http().post(url, data=encode_offers((other_size,))) as response:
             assert decode_answer(await response.read()).refused == ((kept.named[0], "attach.unnamed"),)
         await carried(levels.village)
         expected = {
@@ -376,13 +380,13 @@ def test_what_no_act_names_is_not_taken_and_unknown_callers_get_nothing(world: W
             ("GET", f"/{case.hex()}/{kept.hash}/3"): "attach.not_here",
         }
         for (method, path), code in expected.items():
-            async with above.http.request(
+            async with above.http().request(
                 method, url + path, data=b"x" if method == "PUT" else None
             ) as response:
                 assert decode_problem(await response.read()).code == code, path
-        async with above.http.put(f"{url}/{kept.hash}/0", data=bytes(CHUNK_BYTES + 1)) as response:
+        async with above.http().put(f"{url}/{kept.hash}/0", data=bytes(CHUNK_BYTES + 1)) as response:
             assert decode_problem(await response.read()).code == "encoding.limit"
-        async with above.http.get(f"{url}/{case.hex()}/{kept.hash}/2") as response:
+        async with above.http().get(f"{url}/{case.hex()}/{kept.hash}/2") as response:
             assert response.status == 200 and await response.read() == PHOTO[2 * CHUNK_BYTES :]
         context = calling_context(Home(world[VILLAGE].path), levels.village.thread.ledger_id)
         context_without = type(context)(context.protocol)

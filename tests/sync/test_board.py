@@ -314,3 +314,41 @@ def test_a_moment_of_a_wrong_clock_is_not_passed_on_once_it_is_mended(world: Sti
         world[place].clock.time_ms += 40 * DAY_MS
     world.sync(TOWN)
     assert line(world, COUNTY, VILLAGE).heard_at_ms == heard_ms
+
+
+# --- stations that one machine writes for beside its own ----------------------------------------------------
+
+
+def test_a_second_station_of_one_machine_is_heard_with_it(tmp_path: Path) -> None:
+    world = StickWorld.after(settled(TOWN, VILLAGE), tmp_path)
+    try:
+        ledger = world[TOWN].ledger
+        with ledger.turn:
+            ledger.parts.county.open_log("station", VILLAGE_2, world.key(VILLAGE_2, "window"))
+        world.sync(TOWN)
+        here, above = (line(world, place, VILLAGE_2) for place in (TOWN, COUNTY))
+        own, heard = line(world, TOWN, TOWN), line(world, COUNTY, TOWN)
+        assert here.own and own.own and here.complete_at_ms > here.last_entry_ms > 0
+        assert not above.own and (above.heard_at_ms, above.via) == (heard.heard_at_ms, TOWN)
+        assert above.complete_at_ms > above.last_entry_ms > 0
+        assert not line(world, TOWN, VILLAGE).own and not line(world, COUNTY, VILLAGE).own
+        before = above.heard_at_ms
+        for place in (TOWN, COUNTY):
+            world[place].clock.time_ms += 5 * DAY_MS
+        world.sync(TOWN)
+        assert line(world, COUNTY, VILLAGE_2).heard_at_ms > before + 4 * DAY_MS
+        assert line(world, COUNTY, VILLAGE).heard_at_ms < before + DAY_MS
+    finally:
+        world.close()
+
+
+def test_a_station_with_a_machine_of_its_own_is_not_heard_with_another_one(world: StickWorld) -> None:
+    before = line(world, COUNTY, VILLAGE_2).heard_at_ms
+    ledger = world[TOWN].ledger
+    with ledger.turn:
+        ledger.parts.county.open_log("station", VILLAGE_2, world.key(VILLAGE_2, "window"))
+    for place in (TOWN, COUNTY):
+        world[place].clock.time_ms += 5 * DAY_MS
+    world.sync(TOWN)
+    assert not line(world, TOWN, VILLAGE_2).own
+    assert line(world, COUNTY, VILLAGE_2).heard_at_ms < before + DAY_MS

@@ -15,11 +15,11 @@ from ledger.errors import BanjianError
 from ledger.facade import Command
 from ledger.formats.bundle import (
     MAGIC,
+    SECTION_BRANCH,
     SECTION_EXCERPT,
     SECTION_FEED,
     SECTION_HELLO,
     SECTION_PACKAGE,
-    X25519,
     BundleHeader,
     Manifest,
     Section,
@@ -28,7 +28,7 @@ from ledger.formats.bundle import (
     read_bundle_header,
     seal_part,
 )
-from ledger.formats.keys import key_id
+from ledger.formats.keys import X25519, key_id
 from ledger.formats.package import decode_package, encode_package
 from ledger.types import StationId
 from stations.kept.sticks import find_files
@@ -317,6 +317,47 @@ def test_a_clone_is_found_by_stick(world: StickWorld, tmp_path: Path) -> None:
     assert world[VILLAGE].exchange.held.waiting(TOWN)[0] == 1
     for one in (case, other, third):
         assert world[TOWN].ledger.state(one)[0].status == "received"
+
+
+def test_a_divergent_history_goes_on_a_stick_until_the_receiver_says_that_it_has_it(
+    world: StickWorld, tmp_path: Path
+) -> None:
+    def branches(name: str, *, everything: bool = False) -> int:
+        """Return how many sections of divergent histories a stick down holds, and let it be taken."""
+        files = world.export(TOWN, VILLAGE, tmp_path / name, everything=everything)
+        assert world.take(VILLAGE, files).complete
+        return sum(
+            section.kind == SECTION_BRANCH
+            for file in files
+            for section in opened(world, VILLAGE, file.read_bytes())[2]
+        )
+
+    world.receive(VILLAGE)
+    world.carry(VILLAGE, TOWN, tmp_path / "before")
+    world[VILLAGE].close()
+    shutil.copytree(world[VILLAGE].path, tmp_path / "clone")
+    world.receive(VILLAGE, applicant="甲")
+    world.carry(VILLAGE, TOWN, tmp_path / "one")
+    world[VILLAGE].close()
+    shutil.move(world[VILLAGE].path, tmp_path / "original")
+    shutil.move(tmp_path / "clone", world[VILLAGE].path)
+    world.receive(VILLAGE, applicant="乙")
+    # The clone has said itself what it holds.
+    assert world.carry(VILLAGE, TOWN, tmp_path / "two").complete
+    assert branches("to the clone") == 0
+    world[VILLAGE].close()
+    shutil.move(world[VILLAGE].path, tmp_path / "clone")
+    shutil.move(tmp_path / "original", world[VILLAGE].path)
+    assert world.carry(VILLAGE, TOWN, tmp_path / "three").complete
+    held = world[TOWN].exchange.held.branches(frozenset((VILLAGE,)))
+    assert world[VILLAGE].exchange.held.branches(frozenset((VILLAGE,))) == []
+    assert branches("to the original") == 1
+    assert world[VILLAGE].exchange.held.branches(frozenset((VILLAGE,))) == held
+    # That one arrived nobody knows before it is said.
+    assert branches("again") == 1
+    assert world.carry(VILLAGE, TOWN, tmp_path / "four").complete
+    assert branches("no more") == 0
+    assert branches("everything", everything=True) == 1
 
 
 def test_foreign_files_are_left_alone(world: StickWorld, tmp_path: Path) -> None:

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from audit.cases import CaseFolder
-from audit.county import fold_county, read_ledger_genesis
-from audit.desk import all_stations, county_logs
-from audit.findings import Collector
-from audit.incarnations import choose_registry
-from audit.openings import read_openings
-from audit.source import Source, open_database
-from audit.verify import verify_ledger
+from audit.checking.cases import CaseFolder
+from audit.checking.verify import verify_ledger
+from audit.reading.county import fold_county, read_ledger_genesis
+from audit.reading.findings import Collector
+from audit.reading.incarnations import choose_registry
+from audit.reading.openings import all_stations, county_logs, read_openings
+from audit.reading.source import Source, open_database
 from ledger.cases.case import state_digest
 from ledger.errors import RuleError, StoreError
 from ledger.facade import Home, Ledger
@@ -33,7 +32,8 @@ from ledger.formats.entry import entry_hash
 from ledger.formats.frame import split_frame
 from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.formats.merkle import Tree, leaf_hash
-from ledger.formats.package import PackageContent, encode_package
+from ledger.formats.package import encode_package
+from ledger.formats.packageform import PackageContent
 from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, LedgerId
 from sync.core.framing import PACKAGE, Section

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.errors import AuthorityError
 from ledger.facade import Command, Home, Ledger
 from ledger.facade.base.home import RESTORED_MARKER

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.errors import RuleError
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.base.synctables import SYNC_FINDINGS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +11,8 @@ import pytest
 from ledger.facade import Home, Ledger
 from ledger.facade.base.vault import Vault
 from ledger.facade.logs.bodies import Place
-from ledger.facade.logs.countyseen import INCONSISTENT, UNPROVEN, newest_seen
-from ledger.facade.peering.between import merge, take_county_checkpoint
+from ledger.facade.logs.countyseen import INCONSISTENT, UNPROVEN, SeenOutcome, newest_seen, seen_hash
+from ledger.facade.peering.between import merge
 from ledger.facade.transfer.excerpts import excerpts
 from ledger.facade.transfer.outgoing import Outgoing
 from ledger.formats.checkpoint import checkpoint_hash, read_checkpoint, sign_checkpoint
@@ -69,6 +69,14 @@ def give(world: World, station: StationId, content: ExcerptContent) -> None:
     exchange.receiving.take_excerpt(prepared.checked, prepared.records, now_ms=1)
 
 
+def take_checkpoint(ledger: Ledger, note: bytes, proof: Sequence[bytes]) -> SeenOutcome:
+    """Take a checkpoint of the merge log as a session does."""
+    with ledger.store.write() as tx:
+        outcome = ledger.parts.county_seen.take(tx, note, proof, now_ms=ledger.clock.now_ms())
+        ledger.parts.writer.county_seen = seen_hash(tx)
+    return outcome
+
+
 def newest_entry(ledger: Ledger, station: StationId) -> bytes:
     """Return what the newest entry of a station says of the county."""
     with ledger.store.read() as tx:
@@ -94,8 +102,8 @@ def test_a_county_checkpoint_comes_down_and_binds_what_goes_up(world: World) -> 
         sizes = {"old_size": first[1], "new_size": read_checkpoint(second).size}
         proof = county.parts.merge_log.consistency(tx, merge_id(world), **sizes)
     if sizes["new_size"] > first[1]:
-        assert take_county_checkpoint(village, second, ()).code == UNPROVEN
-    assert take_county_checkpoint(village, second, proof).code == ""
+        assert take_checkpoint(village, second, ()).code == UNPROVEN
+    assert take_checkpoint(village, second, proof).code == ""
     world.receive(VILLAGE)
     assert newest_entry(village, VILLAGE) == checkpoint_hash(read_checkpoint(second))
 
@@ -118,7 +126,7 @@ def test_a_successor_that_begins_where_this_station_has_seen_to_must_have_the_ro
     facts = registry_actions.open_log(genesis=made.genesis.pack())
     made.add(made.sign("open_log", facts, signer=world.registrar))
     give(world, VILLAGE, made.excerpt([1]))
-    outcome = take_county_checkpoint(village, made.package().checkpoint, ())
+    outcome = take_checkpoint(village, made.package().checkpoint, ())
     assert outcome.code == ("" if honest else INCONSISTENT)
     with village.store.read() as tx:
         assert (newest_seen(tx) == seen) is not honest
@@ -134,5 +142,5 @@ def test_each_checkpoint_that_contradicts_is_kept_once(world: World) -> None:
         for one in (1, 2)
     ]
     for new in (True, False):
-        told = [take_county_checkpoint(village, note, ()) for note in notes]
+        told = [take_checkpoint(village, note, ()) for note in notes]
         assert [(one.code, one.new) for one in told] == [(INCONSISTENT, new)] * 2

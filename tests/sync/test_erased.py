@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.errors import BanjianError
 from ledger.facade import Command
 from ledger.store import schema

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.codec import pack_header
 from ledger.errors import BanjianError, DataError
 from ledger.facade.base.tables import VIEW_TABLES

@@ -12,6 +12,7 @@ from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.logs.countyseen import INCONSISTENT
 from ledger.facade.peering.between import accept_county_note
 from ledger.types import CaseId, LogId
+from sync.core.giving import Budget
 from tests.sync.test_county_reopened import grow, held, merge_log, reopen
 from tests.sync.test_forks import copy, put_back
 from tests.sync.test_pins import END, findings, rot
@@ -25,6 +26,10 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
+ACTS = 2
+"""Of each case that is handed down: received, handed over."""
+
+
 def handed_down(world: World, count: int = 3) -> list[CaseId]:
     """Let the county receive cases and hand them over to the township."""
     cases = [world.receive(COUNTY, applicant=f"新{number}") for number in range(count)]
@@ -36,6 +41,11 @@ def handed_down(world: World, count: int = 3) -> list[CaseId]:
 def whole_feed(world: World) -> bool:
     """Whether the township has taken everything that the county has for it."""
     return world[TOWN].exchange.held.feed_held(COUNTY).number == world[COUNTY].exchange.feed_size(TOWN)
+
+
+def taken(world: World) -> int:
+    """Return how far the township has taken the feed of the county."""
+    return world[TOWN].exchange.held.feed_held(COUNTY).number
 
 
 def last_of(world: World, kind: str) -> tuple[LogId, int]:
@@ -85,6 +95,29 @@ def test_a_rotten_end_of_the_registry_holds_no_feed_up(world: World, what: str) 
     place = world[TOWN].exchange.held.feed_held(COUNTY)
     world.sync(TOWN)
     assert world[TOWN].exchange.held.feed_held(COUNTY) == place
+    assert [world.digest(TOWN, case) for case in cases] == [world.digest(COUNTY, case) for case in cases]
+    assert findings(world, TOWN) == []
+
+
+@pytest.mark.parametrize("what", END)
+def test_more_of_the_registry_than_an_answer_carries_holds_no_feed_up_where_it_cannot_be_taken(
+    world: World, what: str
+) -> None:
+    """Each answer is full of what the township cannot take, but it is not given that for ever."""
+    log_id, seq = last_of(world, "registry")
+    budget, before = Budget(packages=1), taken(world)
+    with rot(world, TOWN, log_id, seq, what):
+        world.enrol(COUNTY, "window", "S99")
+        cases = handed_down(world)
+        for _ in range(4):
+            requester = world.session(TOWN, budget=budget)
+            assert {one.code for one in requester.progress.notes} == {"sync.rotten_above"}
+        assert taken(world) == before + ACTS * len(cases)
+        # One package is still tried each time, and what comes into the feed later comes as well.
+        cases += handed_down(world)
+        assert not world.session(TOWN, budget=budget).more
+        assert taken(world) == before + ACTS * len(cases)
+    world.sync(TOWN)
     assert [world.digest(TOWN, case) for case in cases] == [world.digest(COUNTY, case) for case in cases]
     assert findings(world, TOWN) == []
 

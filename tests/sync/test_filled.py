@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade.peering.between import sync_status
 from ledger.formats.body import new_body
 from ledger.formats.package import encode_package

@@ -15,7 +15,8 @@ from ledger.formats.act import Act, act_id, decode_act
 from ledger.formats.body import new_body
 from ledger.formats.genesis import LogGenesis
 from ledger.formats.keys import Ed25519Signer
-from ledger.formats.package import PackageContent, encode_package
+from ledger.formats.package import encode_package
+from ledger.formats.packageform import PackageContent
 from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, Facts, LedgerId
 from sync.core.framing import PACKAGE, Section

@@ -15,7 +15,7 @@ from time import monotonic, sleep
 import pytest
 
 from ledger.formats.package import encode_package
-from ledger.known.verified import KEY_UNKNOWN
+from ledger.registry.authority import KEY_UNKNOWN
 from ledger.types import KeyId
 from sync.core.framing import BRANCH, NOTE, PACKAGE, Section
 from sync.core.ingest import Prepared, PreparedPackage, prepare

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade.logs.treerows import NODES_LOST, NODES_UNFOUNDED, lacking_nodes
 from ledger.facade.peering.between import mark_seen, sync_status
 from ledger.store import schema

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.errors import DataError, StoreError
 from ledger.facade.logs.rotten import ROTTEN
 from ledger.facade.peering.syncstatus import SyncFinding, read_status
@@ -18,7 +18,8 @@ from ledger.formats.body import new_body
 from ledger.formats.entry import decode_entry, encode_entry
 from ledger.formats.excerpt import decode_excerpt, encode_excerpt
 from ledger.formats.frame import FrameParts, encode_frame, split_frame
-from ledger.formats.package import PackageContent, decode_package, encode_package
+from ledger.formats.package import decode_package, encode_package
+from ledger.formats.packageform import PackageContent
 from ledger.limits import TREE_LEVEL_STORED_MIN
 from ledger.types import CaseId, LogId, StationId
 from stations.kept.sticks import Imported

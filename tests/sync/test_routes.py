@@ -14,8 +14,9 @@ from ledger.facade import Home
 from ledger.formats.invite import decode_invite, encode_invite
 from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.hashing import CTX_JOIN_SIGN, CTX_RENEWAL_SIGN
+from ledger.lawtime import DAY_MS
 from ledger.types import LedgerId, StationId
-from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
+from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock
 from sync.certs.credentials import (
     calling_context,
     ensure_ca,
@@ -23,7 +24,7 @@ from sync.certs.credentials import (
     read_own_leaf,
     reload_context,
 )
-from sync.certs.pki import DAY_MS, LEAF_DAYS, Leaf, new_csr
+from sync.certs.pki import LEAF_DAYS, Leaf, new_csr
 from sync.certs.tls import joining_context
 from sync.certs.tlskeys import new_key, sign
 from sync.joining.joinforms import (
@@ -197,6 +198,68 @@ async def test_a_certificate_is_renewed_in_its_last_third(post: Post, invited: b
         reload_context(context, home)
         assert (await ask(address, context))[:2] == (200, NEW_VILLAGE.encode())
         assert not await asked(post.clock.now_ms())
+
+
+async def test_who_joins_after_certificates_were_ended_by_a_clock_ahead_gets_in(
+    county: Terminal, invited: bytes, tmp_path: Path
+):
+    """The clock is right again: a certificate that began now would be over at once, and so each new one."""
+    county.clock.set("2027-03-03 09:30")
+    county.ok("station", "end-certificates", NEW_VILLAGE, "--as", "R001")
+    post = open_post(folder_of(county))
+    ended_ms = post.registry.certificates_end_ms(NEW_VILLAGE)
+    assert post.clock.now_ms() < ended_ms
+    async with listening(post) as address:
+        home = await joined(post, tmp_path / "village", invited, address)
+        assert read_own_leaf(home, post.ledger_id).not_before_ms == ended_ms
+        assert (await ask(address, calling_context(home, post.ledger_id)))[:2] == (200, NEW_VILLAGE.encode())
+
+
+def clock_at(moment: str) -> DemoClock:
+    """Return a clock that shows a moment, also one that is over."""
+    made = DemoClock()
+    made.set(moment)
+    return made
+
+
+@pytest.mark.parametrize("now", ["2016-03-03 09:30", "2027-03-03 09:30"])
+async def test_a_wrong_clock_ends_the_certificates_that_were_issued_and_no_others(
+    county: Terminal, invited: bytes, tmp_path: Path, now: str
+):
+    """Ten years slow it said that it had ended them, and the stolen machine went on."""
+    post = open_post(folder_of(county))
+    async with listening(post) as address:
+        stolen = await joined(post, tmp_path / "stolen", invited, address)
+    began_ms = read_own_leaf(stolen, post.ledger_id).not_before_ms
+    county.clock = clock_at(now)
+    words = ("station", "end-certificates", NEW_VILLAGE, "--as", "R001", "--json")
+    assert county.ok(*words).json["before_ms"] > began_ms
+    file = folder_of(county).parent / "again.invite"
+    county.clock = clock_at("2026-03-03 09:30")
+    county.ok("invite", "station", NEW_VILLAGE, "--out", str(file), "--as", "R001")
+    again = open_post(folder_of(county))
+    async with listening(again) as address:
+        assert (await ask(address, calling_context(stolen, post.ledger_id)))[0] == 403
+        home = await joined(again, tmp_path / "village", file.read_bytes(), address)
+        assert (await ask(address, calling_context(home, post.ledger_id)))[:2] == (200, NEW_VILLAGE.encode())
+
+
+async def test_a_clock_in_doubt_ends_nothing_where_certificates_may_have_been_renewed(
+    county: Terminal, invited: bytes, tmp_path: Path
+):
+    post = open_post(folder_of(county))
+    async with listening(post) as address:
+        await joined(post, tmp_path / "stolen", invited, address)
+    # As an older version left it: it did not write down what it issued.
+    (record,) = folder_of(county).glob("joins/*.issued")
+    record.unlink()
+    words = ("station", "end-certificates", NEW_VILLAGE, "--as", "R001")
+    county.clock = clock_at("2016-03-03 09:30")
+    refused = county.run(*words)
+    assert refused.code != 0 and "[certificates.clock]" in refused.err
+    assert open_post(folder_of(county)).registry.certificates_end_ms(NEW_VILLAGE) == 0
+    county.ok(*words, "--anyway")
+    assert open_post(folder_of(county)).registry.certificates_end_ms(NEW_VILLAGE) > 0
 
 
 async def test_a_renewal_passes_through_the_township_and_no_stranger_gets_one(

@@ -12,7 +12,8 @@ import pytest
 from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.peering.exchange import Exchange
 from ledger.facade.transfer.intake import Intake
-from ledger.formats.package import PackageContent, encode_package
+from ledger.formats.package import encode_package
+from ledger.formats.packageform import PackageContent
 from ledger.types import LogId
 from sync.core.framing import PACKAGE, Section
 from sync.core.ingest import Prepared, PreparedPackage, prepare

@@ -15,11 +15,12 @@ import pytest
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade.transfer.intake import Intake
+from ledger.lawtime import DAY_MS
 from ledger.texts import Language, catalogue
 from stations.cli.counterday.demo import DemoClock
 from stations.config import write_config
 from stations.texts import GAP, Say
-from sync.certs.pki import DAY_MS, LEAF_DAYS
+from sync.certs.pki import LEAF_DAYS
 from sync.core import messages
 from tests.cli.conftest import Terminal
 from tests.sync.sticks import StickWorld

@@ -155,3 +155,24 @@ def test_a_feed_is_put_in_order_again_when_something_has_come_and_a_while_has_pa
     assert renewals.due(VILLAGE, further, now_ms=RENEWED_MS)
     assert renewals.due(VILLAGE, further, now_ms=-1)
     assert renewals.due(TOWN, end, now_ms=1)
+
+
+def test_a_gap_that_a_stick_fills_within_the_session_is_nobodys_business(
+    world: StickWorld, tmp_path: Path
+) -> None:
+    """A moved station was told of a missing stretch in its first sync, although all of it had come."""
+    world.receive(VILLAGE)
+    place = world[VILLAGE]
+    world.receive(VILLAGE, applicant="后来的人")
+    held = place.exchange.held
+    own = {state.log_id: state.size for state in held.states(held.scope(VILLAGE), county=False)}
+    # It believes that the township has all but the last entry.
+    place.guesses.sizes = {log_id: size - 1 for log_id, size in own.items()}
+
+    def brought(answer: Iterator[bytes]) -> Iterator[bytes]:
+        world.take(TOWN, world.export(VILLAGE, TOWN, tmp_path / "stick"))
+        yield from answer
+
+    done = world.session(VILLAGE, down=brought)
+    assert [note.code for note in done.progress.notes] == [] and not done.more
+    assert all(world[TOWN].exchange.held.size(log_id) == size for log_id, size in own.items())

@@ -18,10 +18,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ledger.errors import BanjianError
 from ledger.facade import Home
+from ledger.lawtime import DAY_MS
 from ledger.types import LedgerId
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
 from sync.certs.credentials import CountyCa, ensure_ca, listening_context
-from sync.certs.pki import CA_YEARS, DAY_MS, LEAF_DAYS
+from sync.certs.pki import CA_YEARS, LEAF_DAYS
 from sync.certs.tls import client_context, fetching_context, joining_context, server_context, tls_failure
 from sync.certs.tlskeys import private_key
 from tests.cli.conftest import Terminal

@@ -10,10 +10,10 @@ import pytest
 
 from ledger.facade import Command
 from ledger.facade.base.tables import APPLICANTS
-from ledger.facade.logs.opening import act_in
 from ledger.facade.opened.listcheck import compare_lists
 from ledger.facade.peering.between import twins
 from ledger.formats.body import new_body
+from ledger.formats.frame import act_in
 from ledger.types import ActId, CaseId, Facts, StationId
 from tests.sync.evil import EvilStation
 from tests.sync.test_altered_tables import alter

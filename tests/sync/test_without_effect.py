@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade.base.synctables import SYNC_FINDINGS, SYNC_MARKS
 from ledger.facade.base.tables import MARKS, NUMBERS
 from ledger.facade.cases import repeated

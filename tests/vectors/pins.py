@@ -11,7 +11,8 @@ from ledger.formats.checkpoint import Checkpoint, log_origin, sign_checkpoint
 from ledger.formats.entry import Entry, encode_entry, entry_hash, sig_hash
 from ledger.formats.frame import encode_frame, split_frame
 from ledger.formats.merkle import Tree, leaf_hash
-from ledger.formats.package import PackageContent, encode_package
+from ledger.formats.package import encode_package
+from ledger.formats.packageform import PackageContent
 from tests.vectors.positive import Json
 from tests.vectors.positive_travel import package_content
 from tests.vectors.spoil import Case, flipped

@@ -15,7 +15,8 @@ from ledger.formats.excerpt import ExcerptContent, encode_excerpt
 from ledger.formats.invite import Invite, encode_invite
 from ledger.formats.keys import key_id
 from ledger.formats.merkle import Tree, leaf_hash, multiproof
-from ledger.formats.package import PackageContent, encode_package
+from ledger.formats.package import encode_package
+from ledger.formats.packageform import PackageContent
 from tests.vectors.positive import BUNDLE_SEED, Json, x25519_public
 from tests.vectors.world import (
     BEGIN_MS,

@@ -72,7 +72,7 @@ PLAYED = (
     ("step-sign", "一步一步来：念一遍再签名", "Step by step: read once more, then signed"),
     ("duplicate", "同一人、同一事项已在办理", "The same matter of the same person was received before"),
     ("refused", "填错了：哪里错、怎么改", "A form that was refused: what is wrong, what to do"),
-    ("decline", "等第二人签字的，撤回或不予复核", "What waits for a second signature, taken back or refused"),
+    ("decline", "待复核签字的，撤回或不予复核", "What waits for a second signature, taken back or refused"),
     ("conflict", "两处同时办理：两边并排", "Two places acted at once: both sides"),
     ("adjudicate", "裁定冲突", "A ruling on a conflict"),
 )

@@ -123,6 +123,26 @@ async def test_a_page_that_nobody_waits_for_any_more_still_has_its_ledger(
     assert await asyncio.to_thread(told.wait, WAIT_S) and counts[0]
 
 
+async def test_whoever_still_reads_when_the_pages_end_keeps_the_ledger(access: Access) -> None:
+    """The program ended by a segmentation fault: SQLite's connection was closed under a thread that read."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(ledger: Ledger) -> tuple[Ledger, int]:
+        begun.set()
+        assert go_on.wait(WAIT_S)
+        return ledger, _count(ledger)
+
+    slow = asyncio.create_task(access.read(slowly))
+    assert await asyncio.to_thread(begun.wait, WAIT_S)
+    ending = asyncio.create_task(access.close())
+    await asyncio.sleep(0.1)
+    assert not ending.done()
+    go_on.set()
+    ledger, count = await slow
+    await ending
+    assert count and _is_closed(ledger), "the last one closes it"
+
+
 async def test_work_is_done_once_more_only_where_it_had_written_nothing(folder: Path) -> None:
     thread, begun = LedgerThread(), 0
 

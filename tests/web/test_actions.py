@@ -214,7 +214,9 @@ def test_actions_of_like_names_say_what_they_do(desk: Desk) -> None:
         ("note", {"f.late_entry.paper_no": "A12"}, "case.facts_missing", "缺少必填项“补录：原因”", True),
         ("note", {"f.late_entry.reason": "停电"}, "case.facts_missing", "缺少必填项“补录：纸质凭证", True),
         ("note", {"f.paper.page_count": "三页"}, "web.number", "页数 应为整数", True),
-        ("note", {"f.paper.page_count": "10001"}, "case.facts_value", "的“页数”填写不正确", True),
+        ("note", {"f.paper.page_count": "10001"}, "web.number_range", "“页数”应在 0 到 10000 之间", True),
+        ("suspend", {"f.expected_days": "0"}, "web.number_range", "应在 1 到 366 之间，写的是「0」", False),
+        ("suspend", {"f.expected_days": "99999"}, "web.number_range", "应在 1 到 366 之间", False),
         ("note", {"f.paper.seal_kind": "圆的"}, "case.facts_value", "的“印章种类”填写不正确", True),
         ("note", {"at": "前天"}, "web.date", "实际办理时间 不是日期或时间", True),
         ("link_external", {"f.external_no": "1", "f.entered_on": "前天"}, "web.date", "录入日期 不是", False),
@@ -228,7 +230,7 @@ def test_what_is_wrong_is_named_as_on_the_form_and_seen_at_once(
     # A browser sends empty fields as well.
     empty = {"at": "", "f.late_entry.reason": "", "f.paper.form_no": "", "f.own_hand": ""}
     answer = desk.post(f"/case/{case}/do/{action}", {**empty, "text": "有话说", **fields})
-    assert answer.code == code
+    assert (answer.code, answer.status) == (code, 422)
     problem = answer.text.partition('role="alert"')[2].partition('class="code"')[0]
     assert named in problem and not re.search("--|[a-z_]{4,}[.)_]", problem.partition("<strong>")[2])
     fold = answer.text.partition("<summary>少用")[0].rpartition("<details")[2]
@@ -244,3 +246,15 @@ def test_a_refused_receipt_shows_the_folded_field(desk: Desk) -> None:
     fold = answer.text.partition("<summary>少用")[0].rpartition("<details")[2]
     assert fold == " open>" and 'name="f.paper.page_count" aria-invalid="true"' in answer.text
     assert " open><summary>少用" not in desk.get(f"/receive/{PERMIT}?new=1").text
+
+
+def test_what_is_advised_for_papers_that_were_not_ticked_can_be_done(counter: Counter, desk: Desk) -> None:
+    case = received(desk, "漏勾人")
+    notice = desk.get(f"/case/{case}/do/accept").text.partition("登记里还缺")[2].partition("</p>")[0]
+    assert "补交材料" in notice and "更正" not in notice
+    receipt = page_of(counter, case).state.steps[0].act.act_id.hex()
+    assert "materials" not in desk.get(f"/case/{case}/do/amend?target={receipt}").text
+    form = desk.get(f"/case/{case}/do/supply").text
+    papers = list(dict.fromkeys(re.findall(r'name="f.materials" value="([^"]+)"', form)))
+    assert papers and desk.post(f"/case/{case}/do/supply", {"f.materials": papers}).code == ""
+    assert "登记里还缺" not in desk.get(f"/case/{case}/do/accept").text

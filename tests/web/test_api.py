@@ -22,6 +22,8 @@ DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8
 SCHEMAS = DOCUMENT["components"]["schemas"]
 TYPES = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict, "null": type(None)}
 
+WHOLE = {"item": ALLOWANCE, "applicant": {"name": "x"}}
+
 
 def faults(schema: Mapping, value: object, where: str = "$") -> list[str]:
     """Return where a value is not what its schema says."""
@@ -157,6 +159,21 @@ async def test_sent_at_the_same_moment_it_is_received_once(client: Client):
         ({"item": ALLOWANCE, "applicant": {"name": "x", "id_no": "1"}}, 422, "identity."),
         ({"item": "none", "applicant": {"name": "x"}}, 422, "receive.item_unknown"),
         ({"item": ALLOWANCE, "applicant": {"name": "x"}, "at": "soon"}, 422, "web.date"),
+        ({"item": ALLOWANCE, "applicant": {"name": "x"}, "at": "\ud800"}, 422, "web.api_body"),
+        ({"item": "\ud800", "applicant": {"name": "x"}}, 422, "web.api_body"),
+        ({"item": ALLOWANCE, "applicant": {"name": "\udfff"}}, 422, "web.api_body"),
+        ({"item": ALLOWANCE, "applicant": {"name": "x"}, "facts": {"colour": "red"}}, 422, "web.api_field"),
+        ({"item": ALLOWANCE, "applicant": {"name": "x"}, "facts": {"item": "x"}}, 422, "web.api_field"),
+        (
+            {"item": ALLOWANCE, "applicant": {"name": "x"}, "facts": {"late_entry": {"why": "x"}}},
+            422,
+            "web.api_field",
+        ),
+        (
+            {"item": ALLOWANCE, "applicant": {"name": "x"}, "facts": {"channel": ["a", "b"]}},
+            422,
+            "web.api_field",
+        ),
     ],
 )
 async def test_bad_bodies_are_refused_and_nothing_is_stored(
@@ -166,6 +183,23 @@ async def test_bad_bodies_are_refused_and_nothing_is_stored(
     answered, told = await client.call("post", "/receive", body)
     assert answered == status and told["code"].startswith(code), told
     assert (await client.call("get", "/safety"))[1]["entries"] == before
+
+
+async def test_facts_that_an_action_has_not_are_refused_and_nothing_is_stored(client: Client):
+    case = await receipt(client, "多写的")
+    path = f"/case/{case['case']}/act"
+    before = (await client.call("get", "/safety"))[1]["entries"]
+    for facts in ({"colour": "red"}, {"manifest_complete": True}, {"note_code": ["asked", "asked"]}):
+        status, told = await client.call("post", path, {"action": "note", "text": "x", "facts": facts})
+        assert (status, told["code"]) == (422, "web.api_field"), facts
+    hand_over = {"action": "hand_over", "facts": {"to": TOWNSHIP, "sealed": "maybe", "manifest": []}}
+    assert (await client.call("post", path, hand_over))[0] == 422
+    assert (await client.call("get", "/safety"))[1]["entries"] == before
+
+
+async def test_figures_say_how_complete_they_are(client: Client):
+    told = (await client.call("get", "/monthly"))[1]
+    assert isinstance(told["complete_at_ms"], int) and isinstance(told["lacking"], list)
 
 
 async def test_bytes_that_are_no_json_are_refused(client: Client):
@@ -202,6 +236,23 @@ async def test_another_village_is_refused(client: Client, hall: Office):
         assert (await other.call("get", "/find?q=只属东门"))[1]["count"] == 0
         listed = (await other.call("get", "/worklist"))[1]["lines"]
         assert done["case"] not in [line["case"] for line in listed]
+
+
+async def test_twins_are_told_to_those_alone_who_may_see_both(client: Client, hall: Office):
+    human = {"name": "两处来的", "id_no": "11010519491231002X"}
+    near = await receipt(client, human["name"], applicant=human)
+    async with Desk(hall) as other, Desk(hall) as above:
+        await other.sign_in("V002")
+        await above.sign_in("T001")
+        there = Client(other, (await Client(other).call("get", "/session"))[1]["form"])
+        far = await receipt(there, human["name"], applicant=human)
+        for asks, case in ((client, near), (there, far)):
+            assert (await asks.call("get", f"/case/{case['case']}"))[1]["twins"] == []
+        async with other.session.get(f"{hall.base}/case/{far['case']}") as answer:
+            page = await answer.text()
+            assert far["number"] in page and near["number"] not in page and near["case"] not in page
+        seen = (await Client(above).call("get", f"/case/{near['case']}"))[1]["twins"]
+        assert far["case"] in [line["case"] for line in seen]
 
 
 async def test_what_is_not_there_and_what_is_not_taken_has_its_own_status(client: Client):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -22,11 +23,13 @@ from stations.config import StationConfig
 from stations.kept.attachments import SIZE_BYTES_MAX, UNFINISHED_MS, Attachments
 from stations.kept.backup import make_backup
 from stations.kept.sealed import SealedFolder
-from stations.serving.rereading import Round
+from stations.serving.ledgerthread import LedgerThread
+from stations.serving.rereading import Rereading, Round
+from stations.serving.weblog import web_log
 from stations.texts import Say
 from stations.web.cases.leftuploads import LEFT_MS
 from sync.attachforms import CHUNK_BYTES
-from tests.facade.counter import COUNTY, PERMIT
+from tests.facade.counter import COUNTY, PERMIT, FakeClock
 from tests.web.counterdesk import Counter, Desk, Page, serving
 
 FOR_OTHERS = "990103000030"
@@ -254,6 +257,77 @@ def test_a_backup_holds_them_once_and_drops_what_was_dropped(
     again = Attachments(Home(restored), os.urandom)
     found = again.find(kept)
     assert found is not None and b"".join(again.read(found)) == PNG and again.find(dropped) is None
+
+
+def test_a_backup_keeps_what_the_installation_has_lost(counter: Counter, desk: Desk, tmp_path: Path) -> None:
+    """Else the next backup after a disk took the folder would throw away the only copies."""
+    uploaded(desk, PNG)
+    folder, target = counter.folder / "attachments", tmp_path / "backups"
+    with counter.ledger() as ledger:
+        make_backup(ledger, target, now_ms=1_772_413_400_000)
+        before = sorted(target.glob("attachments-*/**/*"))
+        folder.rename(tmp_path / "lost")
+        try:
+            make_backup(ledger, target, now_ms=1_772_413_500_000)
+        finally:
+            (tmp_path / "lost").rename(folder)
+    assert before and sorted(target.glob("attachments-*/**/*")) == before
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["changed", "gone"])
+@pytest.mark.parametrize("digits", [32, 64], ids=["record", "place"])
+def test_what_a_disk_took_of_the_record_comes_again(
+    store: Attachments, tmp_path: Path, digits: int, gone: bool
+) -> None:
+    raw = os.urandom(CHUNK_BYTES + 5)
+    kept = store.take("a.png", raw, by="C1", at_ms=1)
+    (tmp_path / "taker").mkdir()
+    shutil.copytree(tmp_path / "secrets", tmp_path / "taker" / "secrets")
+    taker = Attachments(Home(tmp_path / "taker"), os.urandom)
+
+    def bring() -> None:
+        begun = taker.begin_known(kept.hash, kept.head, at_ms=2)
+        if not begun.hash:
+            for index in taker.missing(begun):
+                taker.put(begun, index, store.chunk(kept, index))
+            taker.finish(begun)
+
+    bring()
+    record = tmp_path / "taker" / "attachments" / f"{kept.hash[:digits]}.sealed"
+    if gone:
+        record.unlink()
+    else:
+        record.write_bytes(record.read_bytes()[:-1])
+    bring()
+    found = taker.find(kept.hash)
+    assert found is not None and b"".join(taker.read(found)) == raw
+
+
+def test_what_keeps_the_reading_from_its_turns_stands_in_the_log(
+    store: Attachments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the ledger is not open yet: the reading goes on trying, and the technician sees why."""
+    monkeypatch.setattr("stations.serving.rereading.EVERY_S", 0.01)
+    log = tmp_path / "log" / "banjian.log"
+
+    async def story() -> None:
+        clock = FakeClock()
+        reading = Rereading(
+            LedgerThread(), Home(tmp_path), clock=clock, randomness=os.urandom, log=web_log(tmp_path, clock)
+        )
+        task = asyncio.create_task(reading.run())
+        await asyncio.to_thread(_until_two_lines, log)
+        assert not task.done()
+        task.cancel()
+
+    asyncio.run(story())
+    assert json.loads(log.read_text().splitlines()[0])["code"] == "serve.unreachable"
+
+
+def _until_two_lines(log: Path) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end and (not log.exists() or len(log.read_text().splitlines()) < 2):
+        time.sleep(0.01)
 
 
 def test_erasing_a_case_takes_its_attachments_and_its_personal_data(counter: Counter, desk: Desk) -> None:

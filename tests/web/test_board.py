@@ -11,9 +11,10 @@ import pytest
 
 from ledger.facade.base.peers import BY_STICK
 from ledger.facade.peering.board import BoardLine
+from ledger.lawtime import DAY_MS, HOUR_MS, MINUTE_MS
 from ledger.types import StationId
 from stations.texts import Say
-from stations.web.overview.county import DAY_MS, HOUR_MS, MINUTE_MS, quiet_after_ms, station_line
+from stations.web.overview.county import quiet_after_ms, station_line
 from stations.words.moments import span
 from tests.web.desk import Desk
 from tests.web.offices import COUNTY, OTHER_VILLAGE, TOWNSHIP, VILLAGE, Office, found

@@ -16,6 +16,8 @@ from ledger.facade import Ledger
 from ledger.types import ActId, CaseId
 from stations.papers.documents import BLANK, Document, document_of, printables
 from stations.texts import Say
+from tests.audit.forge import append_act, log_of
+from tests.audit.ledgers import CLERK, VILLAGE, ask, make_ledger
 from tests.facade.counter import FELLING, PERMIT, TOWNSHIP, Dice, FakeClock, act, found_county, receive
 from tests.web.counterdesk import Counter, Desk, serving
 from tests.web.test_platform import receive as receive_at
@@ -88,7 +90,7 @@ def test_correction_lists_the_papers_by_name_and_the_day(ledger: Ledger) -> None
     code = next(iter(page.rules.item.materials))
     act(ledger, "C1", "request_correction", case, missing=[code], due="2026-03-12", told_by="paper")
     text = told(last(ledger, case))
-    assert ZH.pick(page.rules.item.materials[code].name) in text and "2026年3月12日之前" in text
+    assert ZH.pick(page.rules.item.materials[code].name) in text and "2026年3月12日前（含当日）" in text
 
 
 def test_hand_over_and_take_over_name_both_stations(ledger: Ledger) -> None:
@@ -97,8 +99,10 @@ def test_hand_over_and_take_over_name_both_stations(ledger: Ledger) -> None:
     document = last(ledger, case)
     assert ("移交站点", "village") in document.rows and ("接收站点", "township") in document.rows
     assert "申请书原件" in told(document) and len(document.signatures) == 2
+    assert document.to == "township"
     act(ledger, "T1", "take_over", case, manifest_complete=True)
     document = last(ledger, case)
+    assert document.to == "village", "no office writes a receipt to itself"
     assert ("移交站点", "village") in document.rows and ("接收站点", "township") in document.rows
 
 
@@ -128,6 +132,20 @@ def test_what_waits_for_a_second_person_is_no_document(ledger: Ledger) -> None:
     assert document.without_effect and "听证" in told(document)
 
 
+def test_an_act_without_effect_may_name_a_day_that_is_none(tmp_path: Path) -> None:
+    home = make_ledger(tmp_path / "home", cases=1)
+    ((case, head),) = ask(home.path, "SELECT case_id, act_id FROM acts WHERE action = 'receive'")
+    assert isinstance(case, bytes) and isinstance(head, bytes)
+    forged = append_act(
+        home, log_of(home.path, "station", VILLAGE), CLERK, action="request_correction",
+        facts={"missing": ["m01"], "due": "2026-13-99", "told_by": "paper"}, case_id=case, parents=(head,),
+    )  # fmt: skip
+    with Ledger.open(home, clock=FakeClock(), randomness=Dice("forged"), write=True) as ledger:
+        ledger.rebuild()
+        document = document_of(ledger, ZH, ledger.case(CaseId(case)), forged)
+    assert document.without_effect and "2026-13-99" in told(document)
+
+
 def test_every_document_of_the_case_types_has_a_sentence_of_its_own() -> None:
     text = resources.files("ledger.data").joinpath("casetypes.json").read_text(encoding="utf-8")
     printing = {
@@ -144,7 +162,7 @@ def test_every_document_of_the_case_types_has_a_sentence_of_its_own() -> None:
 def test_an_act_that_prints_nothing_makes_none(ledger: Ledger) -> None:
     case = receive(ledger).case_id
     act(ledger, "C1", "urge", case, by_whom="applicant")
-    assert printables(ledger.case(case)) == []
+    assert printables(ledger.case(case), ZH) == []
     with pytest.raises(InputError) as refused:
         last(ledger, case)
     assert refused.value.code == "document.none"
@@ -254,9 +272,33 @@ def test_a_deficit_is_promised_in_writing_and_only_what_is_there_is_called_compl
         document = last(ledger, case)
         text = told(document)
         assert ("主要材料齐全" in text) is complete and "现容缺受理" in text
-        assert "申请人承诺" in text and "2026年3月20日之前补齐" in text
+        assert "申请人承诺" in text and "2026年3月20日前（含当日）补齐" in text
         assert [one for one in document.signatures if "作出上述承诺" in one]
         assert ("没有登记收到" in text) is not complete
+
+
+def test_a_notice_after_silence_says_that_it_was_deemed_and_promises_no_day_that_is_over(
+    tmp_path: Path,
+) -> None:
+    folder, clock = tmp_path / "county", FakeClock()
+    found_county(folder, clock)
+    with Ledger.open(folder, clock=clock, randomness=Dice("late"), write=True) as ledger:
+        case = receive(ledger, materials=["m01"]).case_id
+        clock.set("2026-09-01 09:00")
+        act(ledger, "C1", "accept", case)
+        english = Say(language="en")
+        for say, deemed, over in (
+            (ZH, "自2026年3月2日起即为受理", "已届满"),
+            (english, "counts as accepted", "over on"),
+        ):
+            document = last(ledger, case, say)
+            text = told(document)
+            assert deemed in text and "现予受理" not in text and "is accepted" not in text
+            assert over in text and text.count(over) == len(document.paragraphs) - 2
+        on_time = receive(ledger, materials=["m01"]).case_id
+        act(ledger, "C1", "accept", on_time)
+        text = told(last(ledger, on_time))
+        assert "即为受理" not in text and "届满" not in text and "现予受理" in text
 
 
 def due_days(document: Document) -> list[str]:

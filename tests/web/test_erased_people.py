@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import time
 import zipfile
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from ledger.facade import Command, Ledger
-from ledger.types import CaseId
+from ledger.facade import Command, Home, Ledger
+from ledger.types import CaseId, Facts
+from stations.kept import platformlist
+from stations.kept.sealed import SealedFolder
 from stations.web.cases import sweeping
 from tests.facade.counter import COUNTY, PERMIT, Dice, signer
 from tests.web.counterdesk import Counter, Desk, serving
+from tests.web.test_platform import read_list, receive, sheet
 from tests.web.test_roster import id_number, imported, name_of, people, received, roster, scan
 
 CODE = re.compile(r"评价码")
@@ -96,6 +100,61 @@ def test_what_was_erased_elsewhere_is_blanked_too(tmp_path: Path, monkeypatch: p
 
 async def _nothing(*_: object) -> None:
     """Look for nothing: the list is opened before the minute is over."""
+
+
+def test_erasing_takes_the_person_out_of_the_platforms_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "county"
+    with serving(folder) as counter:
+        desk, head = counter.desk("C1"), counter.desk("C3")
+        names = ["程列号", "程列名", "程列别处"]
+        cases = [receive(desk, name) for name in names]
+        listed = [
+            [f"3303822990{index}", PERMIT, "", name, id_number(900 + index), "已受理", "", "2026-03-02"]
+            for index, name in enumerate([*names, "程列别人"])
+        ]
+        for row in listed[1:]:
+            row[4] = ""
+        desk.post("/platform/enter", {"case": cases[0], "f.external_no": listed[0][0]})
+        read_list(desk, tmp_path, listed)
+        assert all(name in taken_away(desk) for name in (*names, "程列别人")) and id_number(900) in kept(
+            folder
+        )
+        for case in cases[:2]:
+            assert not head.post(f"/case/{case}/do/erase", {"f.ground": "applicant_request"}).code
+        told = taken_away(desk)
+        assert not [name for name in names[:2] if name in told] and "个人信息已抹除" in told
+        assert names[2] in told and "程列别人" in told
+        assert not [text for text in (*names[:2], id_number(900)) if text in kept(folder)]
+        # What the platform still says when its list is read again is not taken in again.
+        read_list(desk, tmp_path, listed[:1])
+        assert names[0] not in taken_away(desk) and names[0] not in kept(folder)
+        read_list(desk, tmp_path, listed)
+        clock = counter.clock
+    with Ledger.open(folder, clock=clock, randomness=Dice("head"), write=True) as ledger:
+        case_id = CaseId(bytes.fromhex(cases[2]))
+        facts: Facts = {"ground": "applicant_request"}
+        ledger.erase(Command(action="erase", station=COUNTY, case=case_id, facts=facts), signer("C3"))
+    with serving(folder, clock=clock):
+        for _ in range(200):
+            if names[2] not in kept(folder):
+                break
+            time.sleep(0.05)
+        assert names[2] not in kept(folder) and "程列别人" in kept(folder)
+
+
+def taken_away(desk: Desk) -> str:
+    """Return everything that is shown of the platform's list."""
+    books = [desk.get(f"/platform/{one}?format=xlsx").raw for one in ("list", "differences")]
+    cells = "".join(str(sheet(book)) for book in books)
+    return cells + desk.get("/platform/list").text + desk.get("/platform/differences").text
+
+
+def kept(folder: Path) -> str:
+    """Return what lies on the disk of the platform's list."""
+    sealed = SealedFolder(Home(folder), platformlist.FOLDER, Dice("kept"))
+    return "".join(json.loads(raw) and raw.decode() for name in sealed.names() if (raw := sealed.read(name)))
 
 
 def test_a_slip_of_an_erased_case_has_no_rating_code_any_more(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade import Ledger
 from ledger.facade.base.clock import SystemClock
 from ledger.formats.invite import encode_invite
@@ -49,6 +49,21 @@ def test_a_county_is_founded_and_the_same_process_goes_on(tmp_path: Path) -> Non
             answer = visitor.post("/county", {**COUNTY_FORM, **wrong})
             assert answer.code == code and answer.status >= 400, wrong
             assert SECRET not in answer.text and not folder.exists()
+        for wrong, code, told in (
+            (
+                {"name": "溪山\u202e县"},
+                "first.name_hidden",
+                "县政务服务中心名称：名称里有看不见、",
+            ),
+            ({"registrar_name": "周\0登记"}, "first.name_hidden", "登记员：名称里有看不见"),
+            ({"registrar_name": ""}, "first.name", "登记员：名称没有填"),
+            ({"passphrase-root-3": "short", "again-root-3": "short"}, "key.weak", "第 3 把根密钥：口令太短"),
+            ({"passphrase-registrar": "x", "again-registrar": "x"}, "key.weak", "登记员：口令太短"),
+            ({"again-root-2": "other"}, "web.passphrase_differs", "第 2 把根密钥：两遍口令不一样"),
+        ):
+            answer = visitor.post("/county", {**COUNTY_FORM, **wrong})
+            assert answer.code == code and told in answer.text, (wrong, answer.text[:3000])
+            assert not folder.exists()
         keys = visitor.post("/county", COUNTY_FORM)
         assert keys.path == "/county/keys"
         go = {"kept": "1", "remove": "1"}

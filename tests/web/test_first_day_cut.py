@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade import Home
 from stations.office.rootkeys import FOLDER, LEAVING, NOT_KEPT, ROOTS, confirm_kept
 from tests.web.adminsite import PASSPHRASE, Serving, Visitor, found

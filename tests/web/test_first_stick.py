@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.facade import Ledger
 from ledger.formats.bundle import read_bundle_header
 from stations.kept.stickbook import MARKER

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,20 @@ def test_what_waits_changes_at_once_and_the_disk_follows_aside(counter: Counter)
     durably()
     assert waiting(forms) == expected and {one.draft for one in _left(counter)} == set(expected)
     forms.drop_all("C1")
+    assert disk(counter.folder) == 0
+
+
+def test_late_forms_of_one_push_out_none_of_a_colleague(counter: Counter) -> None:
+    forms = UnsignedForms(KeptForms(Home(counter.folder), Dice("two")))
+    colleague = replace(form("colleague"), staff_no="C2")
+    forms.keep(colleague)()
+    for number in range(KEPT_MAX + 3):
+        forms.keep(form(str(number)))()
+    assert [one.draft for one in forms.of("C2", STATION)] == ["colleague"]
+    assert waiting(forms) == [str(number) for number in range(3, KEPT_MAX + 3)]
+    assert disk(counter.folder) == KEPT_MAX + 1
+    for staff_no in ("C1", "C2"):
+        forms.drop_all(staff_no)
     assert disk(counter.folder) == 0
 
 

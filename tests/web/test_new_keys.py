@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
+from ledger.facade import Ledger
+from ledger.registry import actions as registry_actions
 from stations.county.people import REGISTRAR_NO
+from tests.facade import counter
+from tests.facade.counter import REGISTRAR, Dice, FakeClock, found_county
+from tests.web import counterdesk
+from tests.web.counterdesk import keys, serving
 from tests.web.desk import Answer, Desk
 from tests.web.offices import COUNTY, PASSPHRASE, PIN, TOWNSHIP, VILLAGE, Office, copied, found
 from tests.web.seat import ALLOWANCE
@@ -62,6 +68,30 @@ async def give(desk: Desk, *, no: str = CLERK, **fields: str) -> Answer:
     page = await desk.get(path)
     typed = {"passphrase": NEW, "again": NEW, "reason": "forgotten", "days": "7", **fields}
     return await desk.post(path, {**once(page, path), **typed})
+
+
+def test_a_head_sees_the_grants_of_her_own_people_alone(tmp_path: Path) -> None:
+    folder, clock = tmp_path / "county", FakeClock()
+    found_county(folder, clock)
+    keys(folder)
+    with Ledger.open(folder, clock=clock, randomness=Dice("heads"), write=True) as ledger:
+        for no, station in (("T1", counter.TOWNSHIP), ("V1", counter.VILLAGE)):
+            role = registry_actions.grant_role(staff_no=no, role="head", scope=station)
+            ledger.register("grant_role", role, REGISTRAR)
+    with serving(folder, clock=clock) as county:
+        above, head, below = (county.desk(no) for no in ("C3", "T1", "V1"))
+        for desk, no in ((above, "T2"), (head, "V2")):
+            typed = {"passphrase": NEW, "again": NEW, "reason": "forgotten", "days": "7"}
+            form = {"once": desk.get(f"/new-keys/{no}").field("once"), **typed}
+            assert desk.send(f"/new-keys/{no}", form).status == 303
+
+        def seen(desk: counterdesk.Desk) -> set[str]:
+            rows = desk.get("/new-keys").text.partition('id="given"')[2]
+            return {no for no in ("T2", "V2") if f"<small>{no}</small>" in rows}
+
+        assert (seen(above), seen(head), seen(below)) == ({"T2", "V2"}, {"T2", "V2"}, {"V2"})
+        assert below.get("/new-keys/T2/file").code == "web.scope"
+        assert head.get("/new-keys/V2/file").status == 200
 
 
 async def receive(desk: Desk, name: str) -> str:

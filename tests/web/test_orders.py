@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -137,6 +137,37 @@ def test_an_answer_is_taken_back_on_purpose_and_kept() -> None:
 def test_a_limit_that_is_not_known_shows_no_light() -> None:
     assert Order(order_no="1", title="a").light(TODAY) == ""
     assert Order(order_no="1", title="a", due_on="2026-03-20").light(TODAY) == "green"
+
+
+def test_a_limit_has_the_time_that_the_list_gives_it() -> None:
+    order = Order(order_no="1", title="a", due_on="2026-03-02 17:00")
+    assert [order.light(TODAY, time=time) for time in ("09:00", "17:00", "17:01")] == ["yellow"] * 2 + ["red"]
+    assert order.light(date(2026, 3, 3), time="08:00") == "red" and order.light(date(2026, 2, 1)) == "green"
+
+
+def test_orders_go_back_in_the_columns_in_which_they_came(desk: Desk, tmp_path: Path) -> None:
+    head = ["回复内容", "截止时间", "工单号", "诉求标题"]
+    rows: list[list[object]] = [
+        ["", "2026-03-9 17:30", "HL030", "路面塌陷"],
+        ["", datetime(2026, 3, 10, 18, 0), "HL031", "井盖松动"],
+        ["", "2026年3月1日9时", "HL032", "树枝挡路"],
+        ["", "2026-3-2 17:00", "HL033", "污水外溢"],
+    ]
+    raw = make(tmp_path / "own.xlsx", 工单=[head, *rows]).read_bytes()
+    page = desk.post("/orders", {}, {"file": ("工单.xlsx", raw)})
+    assert "期限 2026-03-09 17:30" in page.text and "期限 2026-03-01 09:00" in page.text
+    answer(desk, "HL030", reply="已围挡", unit="交通所")
+    raw = desk.get("/orders?format=xlsx").raw
+    told = CalamineWorkbook.from_filelike(io.BytesIO(raw)).get_sheet_by_index(0).to_python()
+    ours = ["来电人", "联系电话", "派单日期", "承办单位", "办理状态", "满意度"]
+    assert [str(cell) for cell in told[0]] == [*head, *ours]
+    line = {str(row[2]): [str(cell) for cell in row] for row in told}
+    assert (
+        line["HL030"][:4] == ["已围挡", "2026-03-09 17:30", "HL030", "路面塌陷"] and "交通所" in line["HL030"]
+    )
+    assert (line["HL031"][1], line["HL033"][1]) == ("2026-03-10 18:00", "2026-03-02 17:00")
+    again = desk.post("/orders", {}, {"file": ("again.xlsx", raw)})
+    assert "新增 0 件，更新 0 件" in again.text
 
 
 def test_who_saves_later_sees_both_texts(counter: Counter, desk: Desk, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ TECHNICIAN = frozenset((
     "cli.no_directory", "cli.no_terminal", "county.accept_confirm", "doctor.file_left", "doctor.log_beside",
     "doctor.head_alone", "doctor.head_behind", "doctor.lists_differ", "doctor.log_not_counted",
     "doctor.acts_astray", "doctor.case_keys_missing", "doctor.feeds_lack", "doctor.tree_lacks",
-    "doctor.rules_without_facts", "doctor.pages_damaged",
+    "doctor.county_seen_lost", "doctor.merged_differ", "doctor.rules_without_facts", "doctor.pages_damaged",
     "doctor.postgres_checksums", "erase.confirm", "erase.other_act", "home.in_file",
     "ledger.changed_outside", "ledger.registry_unfounded", "ledger.rules_changed", "log.disowned",
     "doctor.no_server", "join.confirm", "join.peer", "join.staff", "key.other_person", "key.passphrase_open",
@@ -35,8 +35,9 @@ TECHNICIAN = frozenset((
     "ledger.second_registry", "log.beside_chain", "log.head", "log.no_checkpoint", "log.nodes_unfounded",
     "log.sentinel_other", "personal.cipher", "personal.sealed",
     "pki.csr_algorithm", "receive.head_unsigned", "registry.choose", "registry.none_waiting", "serve.answer",
-    "serve.log", "store.not_stored",
-    "store.row_missing", "store.schema_foreign", "tls.certificate_ended", "tls.other_station", "web.address",
+    "serve.log", "store.journal", "store.not_stored", "store.row_missing", "store.schema_foreign",
+    "tls.certificate_ended", "tls.other_station", "web.address",
+    "certificates.clock", "invite.no_address",
 ))  # fmt: skip
 """Errors for which a page asks for the county's technician: nothing at a counter helps."""
 

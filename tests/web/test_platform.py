@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 from python_calamine import CalamineWorkbook
+from stdnum.cn import ric
 
 from ledger.errors import ConfigError
 from ledger.facade import Home
@@ -23,6 +24,7 @@ from tests.facade.counter import FELLING, PERMIT
 from tests.sheetin.workbooks import make
 from tests.web.counterdesk import Counter, Desk, Page, serving
 
+STARS = "\uff0a" * 3
 HEAD = ["平台办件编号", "事项编码", "事项名称", "申请人", "证件号码", "办件状态", "办理结果", "受理时间"]
 
 
@@ -121,6 +123,22 @@ def test_two_people_of_a_station_do_not_link_the_same_list_at_once(
     assert "已关联 1 件" in finished(first, first.get(started.headers["Location"])).text
 
 
+def test_the_sheet_names_every_paper_that_was_handed_in(counter: Counter, desk: Desk) -> None:
+    form = desk.get(f"/receive/{PERMIT}")
+    first, second, third = re.findall(r'name="f.materials" value="([^"]+)"', form.text)[:3]
+    fields = {"once": form.field("once"), "applicant.name": "补材料", "f.materials": first}
+    case = desk.send(f"/receive/{PERMIT}", fields).headers["Location"].split("/")[2]
+    wanted = {"f.missing": [second, third], "f.due": "2026-03-12"}
+    assert desk.post(f"/case/{case}/do/request_correction", wanted).code == ""
+    assert desk.post(f"/case/{case}/do/supply", {"f.materials": second}).code == ""
+    with counter.ledger() as ledger:
+        papers = ledger.case(CaseId(bytes.fromhex(case))).rules.item.materials
+        names = [papers[code].name.zh for code in (first, second)]
+    rows = sheet(desk.get("/platform?format=xlsx").raw)
+    line = next(row for row in rows if "补材料" in row)
+    assert line[rows[0].index("材料")] == "；".join(names)
+
+
 def test_the_sheet_follows_the_platforms_own_order(counter: Counter, desk: Desk) -> None:
     receive(desk, "林排序")
     config = counter.folder / "platform.toml"
@@ -157,29 +175,35 @@ def test_settings_that_do_not_hold_are_refused(tmp_path: Path, text: str, code: 
     assert refused.value.code == code
 
 
+HIDDEN = "\u00d7"
+"""What some platforms write in place of stars."""
+
+
 def test_the_list_links_each_case_by_an_act_of_its_own_after_a_dry_run(
     counter: Counter, desk: Desk, tmp_path: Path
 ) -> None:
     mine = receive(desk, "周一一", "11010519491231002X")
     other = receive(desk, "吴二二")
+    third = receive(desk, "冯三三")
     rows = [
         ["33038226101", PERMIT, "", "周一一", "11010519491231002X", "已受理", "", "2026-03-02 10:22:33"],
         ["33038226102", PERMIT, "", "吴二二", "3303********1234", "办结", "准予许可", "2026/3/2"],
         ["33038226103", PERMIT, "", "郑没有", "", "已受理", "", "2026-03-02"],
         ["33038226101", PERMIT, "", "周一一", "", "已受理", "", "2026-03-02"],
         ["33038226104", PERMIT, "", "孙坏日", "", "已受理", "", "不清楚"],
+        ["33038226105", PERMIT, "", "冯三三", f"3303{HIDDEN * 8}1234", "已受理", "", "2026-03-02"],
     ]
     page = read_list(desk, tmp_path, rows)
-    assert page.status == 200 and "可关联 <strong>2</strong>" in page.text
+    assert page.status == 200 and "可关联 <strong>3</strong>" in page.text
     assert "这里没有 <strong>2</strong>" in page.text
     assert "H7" in page.text and "不清楚" in page.text  # the row's fault names its cell
     assert "33038226101 在第 3 行已出现过" in page.text
     with counter.ledger() as ledger:
         assert not ledger.state(CaseId(bytes.fromhex(mine)))[0].external_no  # looking writes nothing
     done = finished(desk, desk.post("/platform/link"))
-    assert "已关联 2 件" in done.text
+    assert "已关联 3 件" in done.text
     with counter.ledger() as ledger:
-        for case, number in ((mine, "33038226101"), (other, "33038226102")):
+        for case, number in ((third, "33038226105"), (mine, "33038226101"), (other, "33038226102")):
             state = ledger.state(CaseId(bytes.fromhex(case)))[0]
             assert state.external_no == number and state.steps[-1].act.staff_no == "C1"
         told = ledger.case(CaseId(bytes.fromhex(other))).personal[state.steps[-1].act.act_id]
@@ -245,7 +269,7 @@ def test_one_number_is_noted_in_one_case_unless_somebody_says_so(
     read_list(desk, tmp_path, [["33038226501", PERMIT, "", "号一", "", "已受理", "", "2026-03-02"]])
     told = sheet(desk.get("/platform/differences?format=xlsx").raw)
     assert [row[0] for row in told if row[4] == "号二"][:2] == [
-        "几件办件记着同一个编号", "编号相同，申请人或事项不同",
+        "几件办件记着同一个编号", "编号相同，申请人、证件或事项不同",
     ]  # fmt: skip
     assert "号二" in desk.get("/platform/differences").text
 
@@ -409,3 +433,142 @@ def test_a_list_holds_only_what_one_has_acted_on_oneself(counter: Counter) -> No
     assert "程别人的" in mine.get(f"/cases?mine=1&q={quote('程别人')}").text
     names = [row[3] for row in sheet(other.get("/cases?mine=1&format=xlsx").raw)]
     assert "程别人的" in names and "程自己的" not in names
+
+
+def outcomes(page: Page) -> dict[str, str]:
+    """Return what is said of each row of the list, by the platform's number."""
+    found = re.findall(
+        r'class="match match-([a-z]+)">[^<]*</span></td><td class="number">(\d+)</td>', page.text
+    )
+    return {number: outcome for outcome, number in found}
+
+
+def numbered(desk: Desk, case: str) -> str:
+    """Return our own number of a case."""
+    found = re.search(r"\d{12}-\d{2}-\d{6}-[0-9A-Z]{4}-\d{4}-.", desk.get(f"/case/{case}").text)
+    assert found is not None
+    return found[0]
+
+
+def test_a_row_that_contradicts_the_case_is_never_linked(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    first = "11010519491231002X"
+    second = "11010519491231102" + ric.calc_check_digit("110105194912311020")
+    digits, own = receive(desk, "许数字", first), receive(desk, "许编号", first)
+    full = receive(desk, "许全号", second)
+    unknown = receive(desk, "许无号")
+    head = [*HEAD[:1], "本地编号", *HEAD[1:]]
+    rows: list[list[object]] = [
+        ["33038229001", "", PERMIT, "", "许数字", "330***********9999", "已受理", "", "2026-03-02"],
+        [
+            "33038229002",
+            numbered(desk, own),
+            FELLING,
+            "林木采伐许可",
+            "乙别人",
+            "",
+            "已受理",
+            "",
+            "2026-03-02",
+        ],
+        ["33038229003", "", PERMIT, "", "别姓名", second, "已受理", "", "2026-03-02"],
+        ["33038229004", "", PERMIT, "", "许无号", f"330{STARS}9999", "已受理", "", "2026-03-02"],
+    ]
+    raw = make(tmp_path / "contrary.xlsx", 办件=[head, *rows]).read_bytes()
+    page = desk.post("/platform/list", {}, {"file": ("导出.xlsx", raw)})
+    assert outcomes(page) == {
+        "33038229001": "differs", "33038229002": "differs", "33038229003": "differs", "33038229004": "link",
+    }  # fmt: skip
+    # Both sides stand beside each other, and what is contrary is named.
+    line = page.text.partition("33038229002")[2].partition("</tr>")[0]
+    assert "乙别人" in line and "许编号" in line and "林木采伐许可" in line and "食品经营许可" in line
+    told = {row[2]: row for row in sheet(desk.get("/platform/list?format=xlsx").raw)}
+    assert told["33038229001"][1] == "不符：证件号码" and told["33038229002"][1] == "不符：申请人、事项"
+    assert told["33038229003"][1] == "不符：申请人" and told["33038229003"][8] == "许全号"
+    assert "已关联 1 件" in finished(desk, desk.post("/platform/link")).text
+    assert [external_of(counter, case) for case in (digits, own, full)] == ["", "", ""]
+    assert external_of(counter, unknown) == "33038229004"
+    # Where somebody has linked it by hand all the same, the differences say so.
+    enter(desk, digits, "33038229001")
+    table = {(row[0], row[2]): row for row in sheet(desk.get("/platform/differences?format=xlsx").raw)}
+    told_there = table["编号相同，申请人、证件或事项不同", "33038229001"][6]
+    assert told_there.endswith("330***********9999")
+
+
+def test_a_case_that_ended_neither_bars_nor_takes_the_number_of_another_one(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    void, voided, back, ended = (receive(desk, name) for name in ("魏作废", "魏重录", "魏退件", "魏撤回"))
+    again = {}
+    second = counter.desk("C4")
+    for case in (void, voided):
+        assert desk.post(f"/case/{case}/do/void", {"f.reason": "duplicate"}).code == ""
+        assert second.post(f"/case/{case}/do/countersign").code == ""
+        assert "已作废" in desk.get(f"/case/{case}").text
+    desk.post(f"/case/{back}/do/advise_and_return", {"f.reason": "other_office", "f.go_to": "林业局"})
+    desk.post(f"/case/{ended}/do/withdraw", {"f.proof": "signature"})
+    for name in ("魏重录", "魏退件"):
+        again[name] = receive(desk, name)
+    rows = [
+        ["33038229101", PERMIT, "", "魏作废", "", "已受理", "", "2026-03-02"],
+        ["33038229102", PERMIT, "", "魏重录", "", "已受理", "", "2026-03-02"],
+        ["33038229103", PERMIT, "", "魏退件", "", "已受理", "", "2026-03-02"],
+        ["33038229104", PERMIT, "", "魏撤回", "", "已受理", "", "2026-03-02"],
+    ]
+    found = outcomes(read_list(desk, tmp_path, rows))
+    assert found == {
+        "33038229101": "void", "33038229102": "link", "33038229103": "link", "33038229104": "link",
+    }  # fmt: skip
+    # What ended is meant on its own day alone.
+    rows[3][0], rows[3][7] = "33038229105", "2026-02-20"
+    assert outcomes(read_list(desk, tmp_path, rows))["33038229105"] == "absent"
+    assert "已关联 2 件" in finished(desk, desk.post("/platform/link")).text
+    assert external_of(counter, again["魏重录"]) == "33038229102"
+    assert external_of(counter, again["魏退件"]) == "33038229103"
+
+
+def test_rows_that_could_not_be_read_are_remembered(desk: Desk, tmp_path: Path) -> None:
+    case, other = receive(desk, "贺读不出"), receive(desk, "贺读得出")
+    enter(desk, case, "330382200000000301")
+    enter(desk, other, "33038229302")
+    rows: list[list[object]] = [
+        [330382200000000301.0, PERMIT, "", "贺读不出", "", "已受理", "", "2026-03-02"],
+        ["33038229302", PERMIT, "", "贺读得出", "", "已受理", "", "2026-03-02"],
+    ]
+    read_list(desk, tmp_path, rows)
+    for where in ("/platform/list", "/platform/differences"):
+        assert "有 1 行没读出平台编号（A3）" in desk.get(where).text, where
+    table = {row[4]: row[0] for row in sheet(desk.get("/platform/differences?format=xlsx").raw)}
+    assert table["贺读不出"] == "清单里没读到（有几行没读出编号）"
+    rows[0][0] = "33038229399"
+    read_list(desk, tmp_path, rows)
+    page = desk.get("/platform/differences")
+    assert "没读出平台编号" not in page.text
+    table = {row[4]: row[0] for row in sheet(desk.get("/platform/differences?format=xlsx").raw) if row[1]}
+    assert table["贺读不出"] == "平台清单里没有"
+
+
+def test_items_are_named_in_the_language_of_the_page(counter: Counter, tmp_path: Path) -> None:
+    desk = counter.desk("C1")
+    case = receive(desk, "程英文")
+    enter(desk, case, "33038229401")
+    read_list(desk, tmp_path, [["33038229401", PERMIT, "", "别英文", "", "已受理", "", "2026-03-02"]])
+    desk.post("/language", {"language": "en", "next": "/"})
+    for where in ("/platform/differences", "/platform/list"):
+        line = desk.get(where).text.partition(f'/case/{case}"')[2].partition("</tr>")[0]
+        assert "food business permit" in line and "食品经营许可" not in line, where
+
+
+def test_papers_and_legal_bases_are_named_in_the_language_of_the_page(counter: Counter) -> None:
+    desk = counter.desk("C1")
+    case = receive(desk, "程英文件")
+    assert desk.post(f"/case/{case}/do/accept").code == ""
+    papers = 'class="papers-list"'
+    assert "受理通知书" in desk.get(f"/case/{case}").text.partition(papers)[2].partition("</ul>")[0]
+    desk.post("/language", {"language": "en", "next": "/"})
+    listed = desk.get(f"/case/{case}").text.partition(papers)[2].partition("</ul>")[0]
+    assert "accept" in listed and not re.search("[\u4e00-\u9fff]", listed)
+    row = desk.get("/catalogue").text.partition(f"/catalogue/{PERMIT}")[2].partition("</tr>")[0]
+    assert "permit" in row and "许可" not in row
+    assert "许可" not in desk.get(f"/catalogue/{PERMIT}").text.partition("<dl")[2].partition("</dl>")[0]

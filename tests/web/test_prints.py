@@ -198,3 +198,27 @@ def test_receipts_fill_their_sheets(tab: Page, desk: Desk, counter: Counter, tmp
     ])  # fmt: skip
     for per, pages in ((2, 4), (4, 2), (6, 2)):
         assert printed(tab, f"/roster/{name}/receipts?per={per}") == ({(210, 297)}, pages), per
+
+
+def test_charts_shrink_onto_the_paper_and_lie_over_nothing(tab: Page, tmp_path: Path) -> None:
+    # The browser draws for the screen and then makes the paper narrower, without telling the page.
+    tab.add_init_script("addEventListener('resize', (event) => event.stopImmediatePropagation(), true);")
+    tab.set_viewport_size({"width": 1366, "height": 900})
+    tab.goto("/monthly?since=2026-03-01&until=2026-03-31")
+    tab.locator("#chart-items svg").wait_for()
+    tab.emulate_media(media="print")
+    tab.set_viewport_size({"width": 700, "height": 900})
+    boxes = tab.evaluate(
+        """() => [...document.querySelectorAll(".chart")].map((chart) => [chart, chart.querySelector("svg"),
+            ...chart.querySelectorAll("text, path")].map((one) => one.getBoundingClientRect().toJSON()))"""
+    )
+    tab.emulate_media(media="null")
+    assert len(boxes) == 2
+    for chart, svg, *parts in boxes:
+        assert svg["width"] > 300 and svg["right"] <= 700 and svg["left"] >= chart["left"]
+        inside = [part for part in parts if part["width"]]
+        assert inside and all(
+            svg["left"] - 1 <= one["left"] and one["right"] <= svg["right"] + 1 for one in inside
+        )
+    (first, *_), (second, *_) = boxes
+    assert second["top"] >= first["bottom"]

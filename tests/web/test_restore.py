@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.verify import verify_ledger
+from audit.checking.verify import verify_ledger
 from ledger.errors import BanjianError
 from ledger.facade import Home, Ledger
 from stations.kept.backup import make_backup
@@ -283,6 +283,15 @@ def test_a_copy_that_a_power_cut_broke_off_is_begun_anew(source: Source, tmp_pat
     with Ledger.open(home, write=True) as ledger:
         assert ledger.knowledge.registry.size > 0
     assert verify_ledger(home.path).ok
+
+
+@pytest.mark.parametrize("place", ["county", "county.restoring"])
+def test_a_file_that_somebody_keeps_there_is_left_alone(source: Source, tmp_path: Path, place: str) -> None:
+    (tmp_path / place).write_text("keep")
+    with pytest.raises(BanjianError) as refused:
+        list(restore(Home(tmp_path / "county"), source))
+    assert refused.value.code == "home.exists"
+    assert (tmp_path / place).read_text() == "keep"
 
 
 @pytest.mark.parametrize("place", ["county", "county.restoring"])

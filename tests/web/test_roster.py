@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,11 +19,12 @@ from stdnum.cn import ric
 
 from ledger.facade import Home
 from ledger.types import CaseId
+from stations.config import StationConfig
 from stations.kept.rosters import FOLDER, Roster, keep_roster, load_roster
 from stations.kept.sealed import SealedFolder
 from tests.facade.counter import FELLING, VILLAGE, Dice
 from tests.sheetin.workbooks import make
-from tests.web.counterdesk import Counter, Desk, Page, serving
+from tests.web.counterdesk import NEW_VILLAGE, Counter, Desk, Page, found_with_new_village, serving
 
 HEAD = ["序号", "姓名", "身份证号", "手机号码", "家庭住址", "备注"]
 
@@ -255,9 +259,95 @@ def test_without_script_ticks_are_kept_by_the_page_s_form(
     name = name_of(imported(desk, tmp_path, people(4, 500)))
     page = desk.post(f"/roster/{name}/ticks", {"here": ["1", "3"]})
     assert "已到 2" in page.text
-    page = desk.post(f"/roster/{name}/ticks", {"here": ["3"], "go": "1"})
+    assert re.findall(r'name="shown" value="(\d+)"', page.text) == ["1", "3"]
+    page = desk.post(f"/roster/{name}/ticks", {"here": ["3"], "shown": ["1", "3"], "go": "1"})
     assert "给 1 人收件" in page.text
     assert [row.no for row in roster(counter, name).rows if row.here] == [3]
+
+
+def test_a_page_from_before_takes_nobody_elses_ticks_and_numbers_back(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    rows = people(8, 520)
+    rows[5][2] = ""
+    name = name_of(imported(desk, tmp_path, rows))
+    old, beside = desk.get(f"/roster/{name}"), counter.desk("V2")
+    for index in (520, 521, 522):
+        scan(beside, name, id_number(index))
+    beside.post(f"/roster/{name}/tick", {"row": "6", "number": id_number(540)})
+    assert "shown" not in old.text.partition("<tbody>")[2]
+    page = desk.post(f"/roster/{name}/ticks", {"here": "8", "go": "1"})
+    assert "给 5 人收件" in page.text
+    kept = roster(counter, name)
+    assert [row.no for row in kept.rows if row.here] == [1, 2, 3, 6, 8]
+    assert kept.row(6).id_no == id_number(540)
+    # What the page showed and is ticked no more was taken back by whoever sent it; the number goes along.
+    desk.post(f"/roster/{name}/ticks", {"here": ["1", "8"], "shown": ["1", "6", "8"]})
+    kept = roster(counter, name)
+    assert [row.no for row in kept.rows if row.here] == [1, 2, 3, 8] and not kept.row(6).id_no
+    assert desk.post(f"/roster/{name}/ticks", {"here": "9"}).code == "roster.no_row"
+
+
+def test_what_is_taken_away_says_who_came(counter: Counter, desk: Desk, tmp_path: Path) -> None:
+    name = name_of(imported(desk, tmp_path, people(3, 560)))
+    scan(desk, name, id_number(560))
+    received(desk, name)
+    scan(desk, name, id_number(561))
+    raw = desk.get(f"/roster/{name}?format=xlsx").raw
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(raw)).get_sheet_by_index(0).to_python()
+    assert [str(row[1]) for row in rows] == ["情况", "已收件", "已到", "未到"]
+
+
+def test_a_roster_is_not_signed_for_another_station_than_the_button_says(tmp_path: Path) -> None:
+    clock = found_with_new_village(tmp_path / "county")
+    with serving(tmp_path / "county", clock=clock, config=StationConfig(station=NEW_VILLAGE)) as two:
+        desk = two.desk("V2")
+
+        def act_for(station: str) -> None:
+            assert desk.send("/station", {"station": station, "next": "/"}).status == 303
+            desk.word = desk.get("/").field("form")
+
+        act_for(VILLAGE)
+        name = name_of(imported(desk, tmp_path, people(1, 580)))
+        scan(desk, name, id_number(580))
+        act_for(NEW_VILLAGE)
+        for where in ("", "/sign", "/receipts", "/missing"):
+            page = desk.get(f"/roster/{name}{where}")
+            assert (page.status, page.code) == (409, "roster.other_station"), where
+        for where in ("/sign", "/ticks", "/drop"):
+            page = desk.post(f"/roster/{name}{where}", {"f.channel": "outreach"})
+            assert page.code == "roster.other_station", where
+        act_for(VILLAGE)
+        assert "已到 1 · 已收件 0" in desk.get(f"/roster/{name}").text
+
+
+def test_who_is_unticked_meanwhile_is_not_received_and_the_list_stays_until_all_are(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    name = name_of(imported(desk, tmp_path, people(12, 950)))
+    desk.post(f"/roster/{name}/ticks", {"here": [str(n) for n in range(1, 13)]})
+    with (
+        ThreadPoolExecutor(2) as senders,
+        closing(sqlite3.connect(Home(counter.folder).database_path, isolation_level=None)) as held,
+    ):
+        # Nothing can be written for a moment: the job waits at its first row, and both wait behind it.
+        held.execute("BEGIN IMMEDIATE")
+        started = desk.send(f"/roster/{name}/sign", {"f.channel": "outreach"}).headers["Location"]
+        unticked = senders.submit(desk.send, f"/roster/{name}/tick", {"row": "12", "on": "0"})
+        dropped = senders.submit(desk.send, f"/roster/{name}/drop")
+        time.sleep(0.4)
+        held.execute("ROLLBACK")
+    assert unticked.result().status == 303
+    assert (dropped.result().status, dropped.result().code) == (409, "web.job_busy")
+    page = desk.get(started)
+    for _ in range(400):
+        if "hx-trigger" not in page.text.partition('id="job"')[2].partition(">")[0]:
+            break
+        time.sleep(0.05)
+        page = desk.get(started)
+    assert "已收 11 件" in page.text and "12 村民961" in page.text and "勾被取消" in page.text
+    assert [row.no for row in roster(counter, name).rows if row.case] == list(range(1, 12))
+    assert cases(counter, id_number(961)) == []
 
 
 def test_what_was_typed_for_all_is_checked_before_anything_is_signed(

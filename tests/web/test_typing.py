@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -149,6 +150,34 @@ def test_a_gun_fired_into_the_name_is_no_name_however_it_is_sent(tab: Page, coun
         assert ledger.find(ID_NO) == [] and ledger.find("电话人") == []
 
 
+@pytest.mark.parametrize("field", ["phone", "address"])
+def test_a_gun_fired_into_phone_or_address_fills_the_number(tab: Page, counter: Counter, field: str) -> None:
+    tab.goto(f"/receive/{PERMIT}")
+    wrong, number = tab.locator(f"#applicant-{field}"), tab.locator("#applicant-id")
+    fold = wrong.locator("xpath=ancestor::details")
+    if fold.count():
+        fold.locator("summary").click()
+    wrong.focus()
+    with tab.expect_response("**/person"):
+        tab.keyboard.type(ID_NO.lower())
+        tab.keyboard.press("Enter")
+    assert (wrong.input_value(), number.input_value()) == ("", ID_NO)
+    tab.wait_for_function(f"() => document.activeElement.id === 'applicant-{field}'")
+    # Sent before the page could put it in order, or by a page without script.
+    sent = {"once": f"gun {field}", "applicant.name": f"枪打{field}", f"applicant.{field}": ID_NO}
+    desk = counter.desk("C1")
+    case = desk.send(f"/receive/{PERMIT}", sent).headers["Location"].removesuffix("/slip")
+    page = desk.get(f"{case}/do/amend").text
+    target = re.findall(r"target=([0-9a-f]{64})", page)[0]
+    amended = {"f.target": target, "f.reason": "写错", f"p.applicant.{field}": ID_NO}
+    refused = desk.send(f"{case}/do/amend", {**amended, "p.applicant.id_no": "110105199003070551"})
+    assert refused.code == "identity.misplaced"
+    with counter.ledger() as ledger:
+        found = [ledger.case(row.case_id).personal for row in ledger.find(f"枪打{field}")]
+        said = [one["applicant"] for people in found for one in people.values() if one]
+    assert said == [{"name": f"枪打{field}", "id_no": ID_NO, "id_kind": "resident"}]
+
+
 def test_a_gun_fired_into_the_form_of_an_action_signs_nothing(tab: Page, counter: Counter, case: str) -> None:
     tab.goto(f"/case/{case}/do/accept")
     fields = tab.locator("form[data-once] input:not([type=hidden]):not([type=file])")
@@ -191,6 +220,38 @@ def test_the_number_of_who_has_none_in_the_list_is_scanned_next(
     assert "已到 2" in page.locator("#roster-counts").inner_text()
     page.set_viewport_size({"width": 1366, "height": 768})
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    context.close()
+
+
+def test_a_list_that_is_open_at_two_windows_keeps_the_ticks_of_both(
+    tab: Page, counter: Counter, tmp_path: Path
+) -> None:
+    rows = [[f"老人{sign}", "", f"1390000000{at}"] for at, sign in enumerate("甲乙丙丁")]
+    raw = make(tmp_path / "list.xlsx", 名单=[["姓名", "身份证号", "电话"], *rows]).read_bytes()
+    village, beside = counter.desk("V1"), counter.desk("V2")
+    made = village.send("/rosters", {"item": FELLING, "title": "高龄"}, {"file": ("名单.xlsx", raw)})
+    where = made.headers["Location"]
+    context = window(tab.context.browser, village)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(where)
+    for row in ("1", "2"):
+        beside.post(f"{where}/tick", {"row": row, "on": "1"})
+    beside.post(f"{where}/tick", {"row": "3", "number": ID_NO})
+    # The page shows none of these; a box of it is ticked, taken back and ticked again.
+    box = page.locator("#row-4 input[data-tick]")
+    for state in (True, False, True):
+        box.set_checked(state)
+        page.locator("#row-4.came" if state else "#row-4:not(.came)").wait_for()
+    page.locator(".table-filter input").fill("未到")
+    assert page.locator("tbody tr:visible").count() == 3, "as far as the page knows"
+    page.locator(".table-filter input").fill("")
+    page.locator("button[name=go]").click()
+    page.wait_for_url(f"**{where}/sign")
+    assert "给 4 人收件" in page.locator("h1").inner_text()
+    page.goto(where)
+    assert ID_NO in page.locator("#row-3").inner_text()
+    page.locator(".table-filter input").fill("未到")
+    assert page.locator("tbody tr:visible").count() == 0
     context.close()
 
 

@@ -16,7 +16,8 @@ from ledger.facade.peering.between import exchange_of
 from ledger.formats.body import new_body
 from ledger.formats.genesis import LogGenesis
 from ledger.formats.keys import Ed25519Signer
-from ledger.formats.package import PackageContent, encode_package
+from ledger.formats.package import encode_package
+from ledger.formats.packageform import PackageContent
 from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, Facts
 from stations.config import StationConfig

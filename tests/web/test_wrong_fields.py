@@ -29,6 +29,10 @@ def desk(counter: Counter) -> Desk:
     return counter.desk("C1")
 
 
+ID_NO = "11010519491231002X"
+NUMBERED = {"applicant.id_no": "110105199003070551", "applicant.id_kind": "resident"}
+
+
 def marked(text: str) -> list[str]:
     """Return the names of the fields that are marked as wrong and described."""
     tags = re.findall(r"<(?:input|select|textarea)\b[^>]*>", text)
@@ -45,8 +49,12 @@ def marked(text: str) -> list[str]:
         ({"applicant.id_no": "110105194912310021"}, "identity.check_digit", "applicant.id_no"),
         ({"applicant.name": "123"}, "identity.no_letters", "applicant.name"),
         ({"applicant.address": "东门\u200b村"}, "identity.hidden", "applicant.address"),
+        ({"applicant.address": "东" * 201}, "identity.too_long", "applicant.address"),
+        ({"agent.name": "李四", "agent.relation": "子" * 41}, "identity.too_long", "agent.relation"),
         ({"agent.name": "李四", "agent.phone": "-"}, "identity.phone", "agent.phone"),
         ({"agent.phone": "13900001111"}, "identity.agent_no_name", "agent.name"),
+        ({**NUMBERED, "applicant.phone": ID_NO}, "identity.misplaced", "applicant.phone"),
+        ({**NUMBERED, "applicant.address": f" {ID_NO} "}, "identity.misplaced", "applicant.address"),
         ({"agent.name": "李四"}, "identity.agent_unsaid", "agent.relation"),
         ({"text": "看\u202e不见"}, "identity.hidden", "text"),
     ],
@@ -70,6 +78,10 @@ def test_a_correction_marks_it_as_well(counter: Counter, desk: Desk) -> None:
     fields = {"f.target": target, "f.reason": "写错", "p.applicant.name": "张三", "p.applicant.phone": "无"}
     page = desk.send(f"{case}/do/amend", fields)
     assert page.code == "identity.phone" and marked(page.text) == ["p.applicant.phone"]
+    long = {**fields, "p.applicant.phone": "", "p.applicant.address": "东" * 201}
+    page = desk.send(f"{case}/do/amend", long)
+    assert page.code == "identity.too_long" and marked(page.text) == ["p.applicant.address"]
+    assert "最多 200 个" in page.text and "地址" in page.text
 
 
 def test_the_step_of_a_wrong_field_is_shown(counter: Counter) -> None:

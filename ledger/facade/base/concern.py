@@ -10,11 +10,10 @@ that.
 from __future__ import annotations
 
 from ledger.cases.shape import CaseState
-from ledger.registry.station import is_station_id
+from ledger.cases.supplies import HAND_OVER
+from ledger.stationid import is_station_id
 from ledger.types import StationId
 
-HAND_OVER = "hand_over"
-"""The act that offers a case to another station."""
 OFFERED_TO = "to"
 """Its fact that names the station."""
 

@@ -14,6 +14,7 @@
     DIR/secrets/ca.key          at the county: signs the certificates; copied by hand to the office's safe
     DIR/tls/                    certificates: ``ca.pem`` of the county's CA, ``station.pem`` of this station
     DIR/joins/                  at the county: invites that were used, requests that wait for a registrar
+    DIR/addresses/              at the county: where stations listen, as invites have said
     DIR/ledger.genesis          what the ledger is, pinned: a registry log of another ledger is refused
     DIR/sentinel/<id>.note      newest checkpoint of each own log, outside the database
     DIR/sentinel/<id>.pads      how many emergency numbers of an own log were printed

@@ -13,7 +13,7 @@ from ledger.errors import BanjianError, Param
 from ledger.facade.base.marks import kept_number, kept_text
 from ledger.facade.base.synctables import PEERS, SYNC_FINDINGS, SYNC_MARKS
 from ledger.limits import MOMENT_MS_MAX, WAITING_MAX
-from ledger.registry.station import is_station_id
+from ledger.stationid import is_station_id
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import StationId
@@ -176,10 +176,7 @@ class Peers:
                 one = _contact(row)
                 count = new.get(one.station, 0)
                 if count > 0 and one.waiting:
-                    left = max(0, one.waiting - count)
-                    tx.upsert(
-                        PEERS, [_row(replace(one, waiting=left, oldest_ms=one.oldest_ms if left else 0))]
-                    )
+                    tx.upsert(PEERS, [_row(_left(one, max(0, one.waiting - count)))])
 
     def lower(self, station: StationId, waiting: int) -> None:
         """On a stick a station said what it holds, and less of it is missing here than it said."""
@@ -204,6 +201,10 @@ class Peers:
     def in_sessions(self, *, now_ms: int = MOMENT_MS_MAX) -> dict[StationId, Contact]:
         """Return the newest word of each station that it, or one between, said in a session."""
         return {one.station: one for one in self._held(now_ms) if one.via != BY_STICK}
+
+    def with_machines(self) -> frozenset[StationId]:
+        """Return the stations that called here themselves: each has a machine of its own."""
+        return frozenset(one.station for one in self.in_sessions().values() if one.via in ("", one.station))
 
     def by_stick(self, *, now_ms: int = MOMENT_MS_MAX) -> dict[StationId, Contact]:
         """Return the newest word of each station that came on a stick, from whomever."""

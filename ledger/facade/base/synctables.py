@@ -43,8 +43,9 @@ TOLD: Final = Table(
     key=("station", "log"),
 )
 """What a station said on a stick that it lacks of a log although it confirmed more; under the log "" how far
-it has taken its feed; under ``@`` and a merge log which county checkpoint it holds. A guess where to begin,
-never a reason to leave something out for good.
+it has taken its feed; under ``@`` and a merge log which county checkpoint it holds; under a log with
+``~`` and a root behind it that it holds this of a log that diverges. A guess where to begin, never a reason
+to leave something out for good.
 """
 
 COUNTY_PROOFS: Final = Table(

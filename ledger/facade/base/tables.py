@@ -46,8 +46,6 @@ what a station has in the order of its lists, the most urgent first.
 
 STATUS: Final = CASES.column_names.index("status")
 """Where in a row ``status`` stands."""
-RED_AT: Final = CASES.column_names.index("red_at_ms")
-"""Where in a row ``red_at_ms`` stands."""
 PAUSED: Final = 1
 """The case is suspended."""
 CONFLICT: Final = 2
@@ -68,6 +66,8 @@ LATE_ACCEPTANCE: Final = 64
 """The acceptance clock ended after its last day (超期受理)."""
 LATE_DECISION: Final = 128
 """The statutory clock ended after its last day (超期办结)."""
+LATE_FLAGS: Final = {"acceptance": LATE_ACCEPTANCE, "statutory": LATE_DECISION}
+"""The flag of each clock."""
 LATE: Final = LATE_ACCEPTANCE | LATE_DECISION
 """What follows from the calendars as well; of an ended case as of its last act or the last rebuild."""
 

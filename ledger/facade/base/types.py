@@ -8,9 +8,8 @@ from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ledger.cases.case import CaseAct, CaseFinding, CaseState
 from ledger.cases.permit import Permission
-from ledger.cases.shape import Reason, Step
+from ledger.cases.shape import CaseAct, CaseFinding, CaseState, Reason, Step
 from ledger.clocks.clocks import ClockReading
 from ledger.formats.act import act_id
 from ledger.rules.catalogue import Rules

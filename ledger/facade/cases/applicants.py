@@ -1,6 +1,6 @@
-"""The applicants' names of many cases at once: three statements for a thousand of them.
+"""What the applicants of many cases are called, or their numbers: three statements for a thousand of them.
 
-Cases in which something was amended are few; the name of each of them is read from its folded acts.
+Cases in which something was amended are few; the text of each of them is read from its folded acts.
 """
 
 from __future__ import annotations
@@ -20,32 +20,34 @@ from ledger.store.tables import Cell, OneOf, Row
 from ledger.types import ActId, CaseId
 
 
-def applicant_names(
-    tx: ReadTx, vault: Vault, book: CaseBook, case_ids: Sequence[CaseId]
+def applicant_texts(
+    tx: ReadTx, vault: Vault, book: CaseBook, case_ids: Sequence[CaseId], *, field: str = "name"
 ) -> dict[CaseId, str]:
-    """Return the applicant's name of each case as it was amended last.
+    """Return a text of each case's applicant as it was amended last.
 
-    Cases whose name is erased or not held here are left out.
+    Cases of which it is erased, not known or not held here are left out.
 
     Args:
         tx: a consistent view.
         vault: to open personal bodies.
         book: to fold the cases in which something was amended.
         case_ids: the cases.
+        field: of ``ledger.identity``: ``name``, ``id_no``.
     """
-    names: dict[CaseId, str] = {}
+    texts: dict[CaseId, str] = {}
     for first in range(0, len(case_ids), ASKED_MAX):
         wanted = OneOf(tuple(case_ids[first : first + ASKED_MAX]))
         openings, amended = _openings(tx, wanted)
         bodies = bodies_at(tx, by_log(place for _, _, place in openings))
         keys = {row[0]: row[1] for row in tx.select(schema.CASE_KEYS, {"case_id": wanted})}
         for case_id, act_id, place in openings:
-            name = _name(vault, case_id, act_id, bodies.get(place), keys.get(case_id))
+            text = _text(vault, case_id, act_id, bodies.get(place), keys.get(case_id), field)
             if case_id in amended and isinstance(keys.get(case_id), bytes):
-                name = _amended_name(tx, vault, book, case_id) or name
-            if name:
-                names[case_id] = name
-    return names
+                changed = _amended_text(tx, vault, book, case_id, field)
+                text = text if changed is None else changed
+            if text:
+                texts[case_id] = text
+    return texts
 
 
 def _openings(tx: ReadTx, wanted: OneOf) -> tuple[list[tuple[CaseId, ActId, Place]], set[CaseId]]:
@@ -64,16 +66,19 @@ def _openings(tx: ReadTx, wanted: OneOf) -> tuple[list[tuple[CaseId, ActId, Plac
     return openings, amended
 
 
-def _amended_name(tx: ReadTx, vault: Vault, book: CaseBook, case_id: CaseId) -> str:
-    """Return a name as it was amended last: only what takes effect counts, in the order of the acts."""
+def _amended_text(tx: ReadTx, vault: Vault, book: CaseBook, case_id: CaseId, field: str) -> str | None:
+    """Return a text as it was amended last: only what takes effect counts, in the order of the acts.
+
+    It is "" where it was taken away, None where the acts cannot be folded.
+    """
     try:
         people = people_now(book.load(tx, case_id).state.steps, stored_personal(tx, vault, case_id))
     except BanjianError:
-        return ""
-    return people.get("applicant", {}).get("name", "")
+        return None
+    return people.get("applicant", {}).get(field, "")
 
 
-def _name(vault: Vault, case_id: CaseId, act_id: ActId, body: Row | None, wrapped: Cell) -> str:
+def _text(vault: Vault, case_id: CaseId, act_id: ActId, body: Row | None, wrapped: Cell, field: str) -> str:
     nonce, sealed = (None, None) if body is None else body[3:]
     if not (isinstance(wrapped, bytes) and isinstance(nonce, bytes) and isinstance(sealed, bytes)):
         return ""
@@ -82,5 +87,5 @@ def _name(vault: Vault, case_id: CaseId, act_id: ActId, body: Row | None, wrappe
         applicant = open_body(raw, limit_bytes=PERSONAL_BYTES_MAX).get("applicant")
     except BanjianError:
         return ""
-    name = applicant.get("name") if isinstance(applicant, dict) else None
-    return name if isinstance(name, str) else ""
+    text = applicant.get(field) if isinstance(applicant, dict) else None
+    return text if isinstance(text, str) else ""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from ledger.cases.judge import ERASE
 from ledger.cases.shape import CaseState
 from ledger.facade.base.synctables import ATTACHED
 from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import Row
 from ledger.types import ActId, CaseId, StationId
-
-ERASE = "erase"
-"""The act after which nobody is given the attachments of a case."""
 
 
 def attachments_in(state: CaseState) -> Mapping[ActId, tuple[tuple[bytes, int], ...]]:

@@ -16,9 +16,9 @@ from ledger.facade.cases.caseacts import StoredAct
 from ledger.formats.act import ActHeader, decode_act
 from ledger.formats.frame import split_frame
 from ledger.known.knowledge import Knowledge
-from ledger.known.verified import KEY_UNKNOWN, VerifiedRecord
+from ledger.known.verified import VerifiedRecord
 from ledger.limits import INT_MAX
-from ledger.registry.authority import NOT_FINAL, PROVISIONAL_GRANT
+from ledger.registry.authority import KEY_UNKNOWN, NOT_FINAL, PROVISIONAL_GRANT
 from ledger.registry.registry import Registry
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Range, Where

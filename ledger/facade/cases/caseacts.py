@@ -10,7 +10,7 @@ from ledger.cases.shape import CaseAct
 from ledger.errors import BanjianError, DataError, StoreError
 from ledger.facade.logs.bodies import ASKED_MAX, Place, bodies_at, by_log, place_in
 from ledger.facade.logs.histories import stored_link_fault
-from ledger.formats.act import Act, act_id, decode_act
+from ledger.formats.act import Act, act_id, read_act
 from ledger.formats.body import check_facts
 from ledger.formats.entry import decode_entry
 from ledger.formats.frame import reread_frame, split_frame
@@ -167,7 +167,7 @@ def _checked_before(stored: StoredAct) -> tuple[Act, int] | None:
 
 def _decoded(frame: bytes) -> tuple[Act, int]:
     parts = split_frame(frame)
-    act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+    act = read_act(parts.act_raw, parts.sig)
     return act, decode_entry(parts.entry_raw).recorded_at_ms
 
 

@@ -6,7 +6,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
-from ledger.cases.case import CaseAct, CaseState, fold_case
+from ledger.cases.case import fold_case
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.errors import RuleError
 from ledger.facade.cases.caseacts import ActReader, StoredAct
 from ledger.known.knowledge import Knowledge

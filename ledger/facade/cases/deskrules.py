@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from ledger.cases.case import CaseAct, CaseState
 from ledger.cases.effects import local_date_text
 from ledger.cases.sense import senseless
-from ledger.cases.shape import CaseFinding, local_day
-from ledger.cases.toldday import EPOCH_ORDINAL, NIGHT_EDGE_MS, date_of, entered_on
+from ledger.cases.shape import CaseAct, CaseFinding, CaseState, local_day
+from ledger.cases.toldday import NIGHT_EDGE_MS, date_of, entered_on
 from ledger.clocks.laterefusal import late_refusal
 from ledger.clocks.notices import (
     UNTRUE_ACTIONS,
@@ -29,14 +28,15 @@ from ledger.clocks.notices import (
     untrue_promise,
 )
 from ledger.days.calendar import local_date
-from ledger.days.year import FIRST_YEAR
+from ledger.days.year import EPOCH_ORDINAL, FIRST_YEAR
 from ledger.errors import BanjianError, RuleError
 from ledger.facade.base.ondemand import OnDemand
 from ledger.facade.base.tables import TOKENS
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.people import people_now
-from ledger.facade.logs.bodies import read_personal
+from ledger.facade.cases.sequence import require_order
+from ledger.facade.logs.bodies import ASKED_MAX, read_personal
 from ledger.formats.body import open_body
 from ledger.identity import plain_number
 from ledger.known.knowledge import Knowledge
@@ -52,9 +52,6 @@ CLOCK_STEP_MS = 60_000
 ENTERED_BEFORE_MS_MAX = 366 * 24 * 3_600_000
 """How long before its receipt here a case may have been entered elsewhere."""
 _FIRST_DAY = date(FIRST_YEAR, 1, 1).toordinal() - EPOCH_ORDINAL
-
-_ASKED_MAX = 1_024
-"""Cases in one question to the store: an agent's number may stand in thousands."""
 
 
 class Untrue(NamedTuple):
@@ -92,15 +89,13 @@ class DeskRules:
 
         Raises:
             RuleError: ``case.another_day``, ``case.in_future``, ``case.absurd_time``, ``case.entered_on``,
-                ``case.before_receipt``, ``case.promise_barred``, ``case.external_day``; as
-                ``ledger.cases.sense.senseless``, ``ledger.clocks.notices.calendar_refusal`` and
-                ``ledger.clocks.laterefusal.late_refusal``.
+                ``case.promise_barred``, ``case.external_day``; as
+                ``ledger.facade.cases.sequence.require_order``, ``ledger.cases.sense.senseless``,
+                ``ledger.clocks.notices.calendar_refusal`` and ``ledger.clocks.laterefusal.late_refusal``.
         """
         require_day(act.occurred_at_ms, act.recorded_at_ms, act.facts)
         _require_entry(act.occurred_at_ms, act.recorded_at_ms, act.facts)
-        if state is not None and "late_entry" in act.facts and act.occurred_at_ms < state.opened_at_ms:
-            # Limits run from what was claimed: a notice that is older than its case would be over already.
-            raise RuleError("case.before_receipt", number=state.number)
+        require_order(state, rules, act)
         spec = rules.case_type.actions[act.action]
         registry = self._knowledge.registry
         reason = senseless(
@@ -233,8 +228,8 @@ def require_external(facts: Facts, state: CaseState | None, recorded_at_ms: int)
 def _checked(tx: ReadTx, case_ids: Sequence[CaseId]) -> list[CaseId]:
     """Return those of some cases that hold an act which can say that a promise was untrue."""
     found: set[CaseId] = set()
-    for first in range(0, len(case_ids), _ASKED_MAX):
-        asked = OneOf(tuple(case_ids[first : first + _ASKED_MAX]))
+    for first in range(0, len(case_ids), ASKED_MAX):
+        asked = OneOf(tuple(case_ids[first : first + ASKED_MAX]))
         rows = tx.select(schema.ACTS, {"case_id": asked, "action": OneOf(UNTRUE_ACTIONS)})
         found |= {CaseId(row[0]) for row in rows if isinstance(row[0], bytes)}
     return sorted(found)

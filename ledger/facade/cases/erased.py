@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from ledger.cases.judge import ERASE
 from ledger.cases.shape import CaseState
 from ledger.errors import DataError, EncodingError, RuleError
 from ledger.facade.base.concern import concerned_stations
-from ledger.facade.cases.attachednames import ERASE, is_erased
+from ledger.facade.cases.attachednames import is_erased
 from ledger.facade.cases.casebook import CaseBook
 from ledger.registry.registry import Registry
 from ledger.store import schema

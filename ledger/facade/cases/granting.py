@@ -9,21 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ledger.errors import AuthorityError, BanjianError, DataError, RuleError, StoreError
+from ledger.errors import AuthorityError, BanjianError, DataError, RuleError
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.base.home import Home
 from ledger.facade.base.tables import GRANTS
 from ledger.facade.base.types import SignedAct
-from ledger.facade.cases.signing import SALT_BYTES, sign_bodies
+from ledger.facade.cases.signing import sign_bodies
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.ownlog import OwnLog
 from ledger.facade.logs.placing import frame_at
-from ledger.formats.act import Act, act_id, decode_act, verify_act
+from ledger.formats.act import decode_act, read_act, verify_act
 from ledger.formats.body import new_body
 from ledger.formats.frame import decode_frame
 from ledger.formats.keys import Signer
 from ledger.known.knowledge import Knowledge
-from ledger.limits import GRANT_MS_MAX
+from ledger.limits import GRANT_MS_MAX, SALT_BYTES
 from ledger.registry.authority import PROVISIONAL_GRANT, Authority, Refusal
 from ledger.registry.grant import Grant, grant_facts, pack_carried, read_grant, unpack_carried
 from ledger.registry.registry import Registry
@@ -105,26 +105,14 @@ class GrantDesk:
             return None
         return found
 
-    def required(self, log: OwnLog | None, station: StationId) -> OwnLog:
-        """Return the log of the granting station.
-
-        Raises:
-            StoreError: ``log.none`` when the station keeps no log here.
-        """
-        if log is None:
-            raise StoreError("log.none", station=station)
-        return log
-
-    def prepare(self, plan: GrantPlan, log: OwnLog | None, signer: Signer) -> SignedAct:
-        """Check and sign a grant; nothing is stored.
+    def prepare(self, plan: GrantPlan, log: OwnLog, signer: Signer) -> SignedAct:
+        """Check and sign a grant that a log will hold; nothing is stored.
 
         Raises:
             AuthorityError: the grant would have no force (``grant.*``, ``authority.*``, ``registry.*``).
             InputError: a field does not fit.
-            StoreError: ``log.none`` when the station keeps no log here.
         """
         registry = self._knowledge.registry
-        log = self.required(log, plan.station)
         person = registry.staff(plan.staff_no)
         if person is None:
             raise AuthorityError("registry.staff_unknown", staff_no=plan.staff_no)
@@ -177,7 +165,7 @@ class GrantDesk:
 
     def _checked(self, signed: SignedAct) -> Grant:
         registry = self._knowledge.registry
-        act = Act(decode_act(signed.raw), signed.raw, signed.sig, act_id(signed.raw))
+        act = read_act(signed.raw, signed.sig)
         grant = read_grant(act, signed.facts, ledger_id=registry.ledger_id)
         if registry.is_known_key(grant.key_id):
             raise AuthorityError("registry.key_enrolled", key=grant.key_id)

@@ -29,7 +29,8 @@ from ledger.facade.logs.placing import frame_at
 from ledger.formats.act import Act, case_of, decode_act
 from ledger.formats.frame import decode_frame, split_frame
 from ledger.known.knowledge import Knowledge
-from ledger.known.verified import KEY_UNKNOWN, OPAQUE, act_fault
+from ledger.known.verified import OPAQUE, act_fault
+from ledger.registry.authority import KEY_UNKNOWN
 from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx

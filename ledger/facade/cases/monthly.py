@@ -7,7 +7,7 @@ another century: these are in no period that anybody asks for, so each figure sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -19,15 +19,18 @@ from ledger.facade.base.tables import (
     LATE,
     LATE_ACCEPTANCE,
     LATE_DECISION,
+    LATE_FLAGS,
     NEVER_MS,
     RETURNED,
+    CaseCells,
     case_cells,
 )
 from ledger.limits import PLAUSIBLE_FROM_MS
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Range
-from ledger.types import StationId
+from ledger.types import CaseId, StationId
 
+Overrun = Callable[[Sequence[CaseId]], Mapping[CaseId, Collection[str]]]
 AHEAD_MS_MAX = 24 * 3_600_000
 """How far a receipt may lie ahead of the clock here before that is a wrong clock, and not two that differ."""
 
@@ -43,8 +46,9 @@ class MonthFigure:
         ended: of these, ended without a decision: not accepted, withdrawn, lapsed, void.
         open: of these, still in hand.
         overdue: of the received ones, with a red light now.
-        late_accepted: of the received ones, whose acceptance clock ended after its last day (超期受理).
-        late_decided: of the received ones, whose statutory clock ended after its last day (超期办结).
+        late_accepted: of the received ones, whose acceptance clock overran its last day (超期受理), also
+            where nobody has answered yet: silence after the limit is what the word means.
+        late_decided: of the received ones, whose statutory clock overran its last day (超期办结), the same.
         late: of the received ones, to which any of the last three applies: each counts once.
         conflicts: of the received ones, waiting for an adjudication.
         returned: papers given back on the spot: not received, and in no other figure.
@@ -66,12 +70,19 @@ class MonthFigure:
 
 
 def read_months(
-    tx: ReadTx, *, first: date, after_last: date, now_ms: int, station: StationId | None = None
+    tx: ReadTx,
+    *,
+    overrun_of: Overrun,
+    first: date,
+    after_last: date,
+    now_ms: int,
+    station: StationId | None = None,
 ) -> Sequence[MonthFigure]:
     """Return the figures of a period by month of receipt, station and item.
 
     Args:
         tx: a consistent view.
+        overrun_of: tells of cases that are red which clocks overran: a row knows of the first one alone.
         first: first day of receipt.
         after_last: the day behind the last one.
         now_ms: the moment for lights.
@@ -82,15 +93,22 @@ def read_months(
     if station is not None:
         where["received_station"] = station
     found: dict[tuple[str, str, str], MonthFigure] = {}
-    for cells in case_cells(list(tx.select(CASES, where))):
+    rows = case_cells(list(tx.select(CASES, where)))
+    overrun = overrun_of([cells[0] for cells in rows if _is_red(cells, now_ms)])
+    for cells in rows:
         month = local_date(cells[8]).isoformat()[:7]
         key = (month, cells[7], cells[2])
         one = found.setdefault(key, MonthFigure(month=month, station=cells[7], item=cells[2]))
-        _count(one, open_=cells[10] == 1, red_at_ms=cells[13], flags=cells[14], now_ms=now_ms)
+        late = sum(flag for clock, flag in LATE_FLAGS.items() if clock in overrun.get(cells[0], ()))
+        _count(one, open_=cells[10] == 1, red=_is_red(cells, now_ms), flags=cells[14] | late)
     return [found[key] for key in sorted(found)]
 
 
-def _count(one: MonthFigure, *, open_: bool, red_at_ms: int, flags: int, now_ms: int) -> None:
+def _is_red(cells: CaseCells, now_ms: int) -> bool:
+    return cells[10] == 1 and cells[13] != NEVER_MS and now_ms >= cells[13]
+
+
+def _count(one: MonthFigure, *, open_: bool, red: bool, flags: int) -> None:
     if flags & RETURNED:
         one.returned += 1
         return
@@ -99,7 +117,6 @@ def _count(one: MonthFigure, *, open_: bool, red_at_ms: int, flags: int, now_ms:
     one.decided += decided
     one.open += open_ and not decided
     one.ended += not open_ and not decided
-    red = open_ and red_at_ms != NEVER_MS and now_ms >= red_at_ms
     one.overdue += red
     one.late_accepted += flags & LATE_ACCEPTANCE != 0
     one.late_decided += flags & LATE_DECISION != 0

@@ -61,9 +61,10 @@ def note_earlier(
     rows: list[Row] = []
     for state, rules in cases:
         for change in earlier_dues(state, rules, old, new, None):
-            known = tx.get(MOVED, (state.case_id, change.clock))
-            said = change.old_due.isoformat()
-            rows.append((state.case_id, change.clock, said if known is None else max(said, str(known[2]))))
+            row = tx.get(MOVED, (state.case_id, change.clock))
+            known = None if row is None else _said(row)
+            said = change.old_due if known is None else max(change.old_due, known)
+            rows.append((state.case_id, change.clock, said.isoformat()))
     if rows:
         tx.upsert(MOVED, rows)
 
@@ -76,15 +77,13 @@ def earlier_limits(tx: ReadTx, case_id: CaseId, readings: Sequence[ClockReading]
         case_id: the case.
         readings: what its clocks say now.
     """
-    said = {row[1]: date.fromisoformat(str(row[2])) for row in tx.select(MOVED, {"case_id": case_id})}
-    return tuple(
-        DueChange(clock=reading.clock, old_due=said[reading.clock], new_due=reading.due_on)
-        for reading in readings
-        if reading.clock in said
-        and reading.stopped_on is None
-        and reading.due_on is not None
-        and reading.due_on < said[reading.clock]
-    )
+    said = {row[1]: _said(row) for row in tx.select(MOVED, {"case_id": case_id})}
+    changes = []
+    for reading in readings:
+        old, new = said.get(reading.clock), reading.due_on
+        if old is not None and new is not None and reading.stopped_on is None and new < old:
+            changes.append(DueChange(clock=reading.clock, old_due=old, new_due=new))
+    return tuple(changes)
 
 
 def earlier_notices(tx: ReadTx, case_id: CaseId, readings: Sequence[ClockReading]) -> tuple[CaseFinding, ...]:
@@ -97,3 +96,11 @@ def earlier_notices(tx: ReadTx, case_id: CaseId, readings: Sequence[ClockReading
         )
         for change in earlier_limits(tx, case_id, readings)
     )
+
+
+def _said(row: Row) -> date | None:
+    """Return the day that a note says; None where somebody changed it on the disk."""
+    try:
+        return date.fromisoformat(str(row[2]))
+    except ValueError:
+        return None

@@ -32,6 +32,7 @@ from ledger.facade.base.clock import Randomness
 from ledger.facade.base.ondemand import OnDemand
 from ledger.facade.base.tables import CASES, NUMBERS, STATUS
 from ledger.facade.base.types import Command
+from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.formats.act import case_of
 from ledger.formats.body import open_body
 from ledger.formats.frame import decode_frame
@@ -59,7 +60,6 @@ _FIRST_DAY = "0"
 PADS_AHEAD_MAX = 10_000
 """How many numbers beyond the newest that was used a pad may have been printed."""
 
-_COUNTY_KINDS = ("registry", "catalogue")
 """Logs in which nothing is written at a village's counter, so that its clock cannot spoil them."""
 
 NumberRow = tuple[str, CaseId, str, str, int]
@@ -237,7 +237,7 @@ def known_time_ms(tx: ReadTx, log: str) -> int:
 
     Else the first act under a wrong clock would vouch for the second.
     """
-    logs = [row[0] for kind in _COUNTY_KINDS for row in tx.select(schema.LOGS, {"kind": kind})]
+    logs = [row[0] for kind in COUNTY_KINDS for row in tx.select(schema.LOGS, {"kind": kind})]
     county = max((_head_ms(tx, str(name)) for name in logs), default=0)
     own = _head_ms(tx, log)
     return county if date_part(own, known_ms=county) is None else own
@@ -359,6 +359,6 @@ def number_row(number: str, case_id: CaseId, log: str) -> NumberRow:
         parts = parse(number)
     except BanjianError:
         return number, case_id, log, "", 0
-    if parts.tag != log_tag(LogId(bytes.fromhex(log[:LOG_ID_CHARS]))):
+    if parts.tag != _tag(log):
         return number, case_id, log, "", 0
     return number, case_id, log, PAD if parts.pad else parts.day, parts.ordinal

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from ledger.cases.shape import Step
+from ledger.errors import InputError
 from ledger.facade.base.types import CasePage
 from ledger.identity import AGENT, PEOPLE
 from ledger.types import ActId, Facts
 
 AMEND = "amend"
 """The action that corrects what an act says."""
+CHARS_MAX: Final = {"phone": 40, "id_no": 40, "address": 200, "relation": 40, "authority": 80}
+"""Longest texts that are typed of a person, beside the name."""
 PersonalOf = Callable[[ActId], Facts | None]
 """Returns the personal body of an act; None when it is erased, withheld or not held here."""
 
@@ -55,3 +59,26 @@ def people_now(
 def people_of(page: CasePage) -> Mapping[str, Mapping[str, str]]:
     """Return the people of a case as they are known now, by role."""
     return people_now(page.state.steps, page.personal.get)
+
+
+def check_length(field: str, text: str, *, whose: str) -> None:
+    """Refuse a text of a person that is longer than anybody says; signed ones are never judged by this.
+
+    Raises:
+        InputError: ``identity.too_long``.
+    """
+    most = CHARS_MAX.get(field, len(text))
+    if len(text) > most:
+        raise InputError("identity.too_long", field=field, most=most, count=len(text), whose=whose)
+
+
+def check_lengths(personal: Facts) -> None:
+    """Refuse texts of people that are longer than anybody says: for who signs them anew.
+
+    Raises:
+        InputError: ``identity.too_long``.
+    """
+    for role in PEOPLE:
+        person = personal.get(role)
+        for field, said in person.items() if isinstance(person, dict) else ():
+            check_length(field, said if isinstance(said, str) else "", whose=role)

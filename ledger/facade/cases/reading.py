@@ -30,7 +30,7 @@ from ledger.facade.base.tables import (
 )
 from ledger.facade.base.types import CaseRow, DayClear
 from ledger.facade.base.vault import Vault
-from ledger.facade.cases.applicants import applicant_names
+from ledger.facade.cases.applicants import applicant_texts
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.moved import earlier_limits
 from ledger.facade.cases.numbers import PAPER
@@ -207,7 +207,7 @@ class Reader:
         if self._vault is None:
             return self._lines(tx, lines, now_ms)
         case_ids = [row[0] for row in case_cells(lines)]
-        return self._lines(tx, lines, now_ms, applicant_names(tx, self._vault, self._book, case_ids))
+        return self._lines(tx, lines, now_ms, applicant_texts(tx, self._vault, self._book, case_ids))
 
     def row(self, tx: ReadTx, case_id: CaseId, now_ms: int) -> CaseRow:
         """Return the line of one case.
@@ -224,8 +224,14 @@ class Reader:
         """Return lines with the names of their applicants: of a long list only those that are shown."""
         if self._vault is None:
             return list(rows)
-        names = applicant_names(tx, self._vault, self._book, [row.case_id for row in rows])
+        names = applicant_texts(tx, self._vault, self._book, [row.case_id for row in rows])
         return [row._replace(applicant=names.get(row.case_id, "")) for row in rows]
+
+    def id_numbers(self, tx: ReadTx, rows: Sequence[CaseRow]) -> Mapping[CaseId, str]:
+        """Return the identity numbers of the applicants of lines, of those whose number is known here."""
+        if self._vault is None:
+            return {}
+        return applicant_texts(tx, self._vault, self._book, [row.case_id for row in rows], field="id_no")
 
     def personal(self, tx: ReadTx, case_id: CaseId, act_id: ActId) -> Facts | None:
         """Return a personal body; None when erased, withheld, absent or not to be opened here."""

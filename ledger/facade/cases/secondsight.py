@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ledger.cases.case import CaseState
 from ledger.cases.guards import SAME_DAY
+from ledger.cases.shape import CaseState
 from ledger.cases.waiting import NO_END_MS, signable_until_ms
 from ledger.facade.base.tables import MARKS
 from ledger.facade.logs.bodies import ASKED_MAX
 from ledger.rules.catalogue import Rules
 from ledger.store.contract import ReadTx, WriteTx
-from ledger.store.tables import OneOf, prefix
+from ledger.store.tables import Cell, OneOf, prefix
 from ledger.types import CaseId
 
 MARK_SECOND: Final = "second:"
@@ -52,8 +52,16 @@ def too_late(tx: ReadTx, case_ids: Sequence[CaseId], now_ms: int) -> frozenset[C
     for first in range(0, len(case_ids), ASKED_MAX):
         named = {_mark(case_id): case_id for case_id in case_ids[first : first + ASKED_MAX]}
         rows = tx.select(MARKS, {"name": OneOf(tuple(named))})
-        found |= {named[str(name)] for name, until_ms in rows if int(str(until_ms)) <= now_ms}
+        found |= {named[str(name)] for name, until_ms in rows if _moment(until_ms) <= now_ms}
     return frozenset(found)
+
+
+def _moment(value: Cell) -> int:
+    """Return the moment that a mark says; no end where somebody changed it on the disk."""
+    try:
+        return int(str(value))
+    except ValueError:
+        return NO_END_MS
 
 
 def _mark(case_id: CaseId) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ledger.cases.case import CaseAct, CaseState, check
+from ledger.cases.case import check
 from ledger.cases.permit import Actor, Permission, may
-from ledger.cases.shape import Under
+from ledger.cases.shape import CaseAct, CaseState, Under
 from ledger.clocks.deemed import silenced, waiving
 from ledger.errors import AuthorityError, EncodingError, RuleError, StoreError
 from ledger.facade.base.clock import Clock, Randomness
@@ -21,7 +21,7 @@ from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.deskrules import DeskRules
 from ledger.facade.cases.externals import require_own_number
 from ledger.facade.cases.numbers import complete_facts
-from ledger.facade.cases.people import AMEND
+from ledger.facade.cases.people import AMEND, check_lengths
 from ledger.facade.logs.ownlog import OwnLog
 from ledger.formats.act import ActHeader, act_id, encode_act, new_act, sign_act
 from ledger.formats.body import facts_hash, new_body, open_body, personal_hash, readable_body
@@ -29,13 +29,13 @@ from ledger.formats.keys import Signer
 from ledger.identity import check_personal
 from ledger.known.knowledge import Knowledge
 from ledger.known.resolve import Standing
-from ledger.limits import PERSONAL_BYTES_MAX, facts_bytes_max
+from ledger.limits import PERSONAL_BYTES_MAX, SALT_BYTES, facts_bytes_max
+from ledger.registry.authority import KEY_UNKNOWN
 from ledger.registry.grant import GRANT, Grant
 from ledger.registry.grant_judge import BY_GRANT
 from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, Facts, KeyId, LedgerId, StationId
 
-SALT_BYTES = 16
 NO_ACT = ActId(bytes(32))
 """Stands for the id of an act that has none yet."""
 
@@ -90,7 +90,11 @@ class Desk:
         )
         facts = waiving(state, spec, given, rules, self._knowledge.calendars, now_ms)
         if command.personal is not None:
-            check_personal(command.personal, corrects=command.action == AMEND)
+            corrects = command.action == AMEND
+            check_personal(command.personal, corrects=corrects)
+            if not corrects:
+                # What is corrected stands beside what was signed before, however long that is.
+                check_lengths(command.personal)
         planned = self._planned(command, facts, signer, state, now_ms)
         try:
             raw, facts_raw, personal_raw = self._encoded(command, planned)
@@ -130,7 +134,7 @@ class Desk:
         registry = self._knowledge.registry
         standing = self._standing(key, station, "", now_ms).standing
         if registry.station(station) is None or standing.blocked in BY_GRANT:
-            raise AuthorityError("authority.key_unknown", key=key, size=registry.size)
+            raise AuthorityError(KEY_UNKNOWN, key=key, size=registry.size)
         actor = Actor(
             key_id=key,
             staff_no=standing.staff_no,

@@ -3,7 +3,7 @@
 They are linked and shown, never merged. Applicants are compared by keyed tokens of their numbers, so that no
 number stands anywhere in clear. Where one of two applicants has no number, or the case was erased, two cases
 of one item and day are twins that were entered from a paper of the same number: one paper, typed in twice.
-What was voided is no twin.
+What was voided is no twin, nor are papers that were given back on the spot: nothing was received.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ledger.facade.base.tables import APPLICANTS, CASES, NUMBERS, STATUS, case_cells
+from ledger.facade.base.tables import APPLICANTS, CASES, NUMBERS, RETURNED, STATUS, case_cells
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.numbers import PAPER, VOIDED
+from ledger.facade.logs.bodies import ASKED_MAX
 from ledger.identity import plain_number
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Row
@@ -23,7 +24,6 @@ APART_MS_MAX = 90 * 24 * 3_600_000
 """How far apart two receipts may lie to be taken for one matter."""
 PAPER_APART_MS_MAX = 24 * 3_600_000
 """The same for two entries of one paper: the day stands on it."""
-_ASKED_MAX = 1_024
 
 
 class Twin(NamedTuple):
@@ -101,11 +101,13 @@ def _group_of(tx: ReadTx, case_id: CaseId) -> Iterator[list[CaseId]]:
 def _near(tx: ReadTx, cases: Iterable[CaseId], apart_ms_max: int) -> Iterator[Twin]:
     wanted = tuple(cases)
     rows: list[Row] = []
-    for first in range(0, len(wanted), _ASKED_MAX):
-        rows += tx.select(CASES, {"case_id": OneOf(wanted[first : first + _ASKED_MAX])})
+    for first in range(0, len(wanted), ASKED_MAX):
+        rows += tx.select(CASES, {"case_id": OneOf(wanted[first : first + ASKED_MAX])})
     by_item: dict[str, list[tuple[int, CaseId]]] = {}
     for cells in case_cells([row for row in rows if row[STATUS] != VOIDED]):
         item, opened_at_ms = cells[2], cells[8]
+        if cells[14] & RETURNED:
+            continue
         if isinstance(item, str) and isinstance(opened_at_ms, int):
             # Rows that somebody emptied are told by the check-up.
             by_item.setdefault(item, []).append((opened_at_ms, cells[0]))

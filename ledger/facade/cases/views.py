@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from ledger.cases.case import CaseAct, CaseState, evolve_all, fold_case
+from ledger.cases.case import evolve_all, fold_case
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.cases.waiting import signable_until_ms
 from ledger.clocks.clocks import PressingChange, Standing, standing, unmoved
 from ledger.days.calendar import CalendarSet
@@ -16,8 +17,7 @@ from ledger.facade.base.tables import (
     CONFLICT,
     EXTERNALS,
     GRANTS,
-    LATE_ACCEPTANCE,
-    LATE_DECISION,
+    LATE_FLAGS,
     MARKS,
     NEVER_MS,
     NUMBERS,
@@ -38,8 +38,9 @@ from ledger.facade.cases.moved import held_mark, note_earlier
 from ledger.facade.cases.numbers import number_rows
 from ledger.facade.cases.secondsight import forget_second, note_second
 from ledger.facade.logs.bodies import ASKED_MAX
-from ledger.formats.act import Act, act_id, case_of, decode_act
-from ledger.formats.frame import split_frame
+from ledger.formats.act import case_of
+from ledger.formats.frame import act_in
+from ledger.formats.genesis import OPEN_LOG
 from ledger.formats.merge import MERGE_LEAF
 from ledger.known.knowledge import CATALOGUE_ACTIONS, Knowledge
 from ledger.registry.authority import NOT_FINAL, PROVISIONAL_GRANT, REGISTRY_ACTIONS
@@ -48,13 +49,12 @@ from ledger.store.contract import NewRecord, WriteTx
 from ledger.store.tables import Cell, OneOf, Row, Table, Where
 from ledger.types import ActId, CaseId
 
-NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {"open_log", PROVISIONAL_GRANT, MERGE_LEAF}
+NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {OPEN_LOG, PROVISIONAL_GRANT, MERGE_LEAF}
 """Topics that belong to no case; ``countersign`` belongs to one in station logs only."""
 
 MARK_CALENDARS, MARK_ROWS = "calendars", "rows"
 ROWS = "2"
 """What rows say: since 2 ``flags`` tells decisions, papers given back and limits that were overrun."""
-_LATE_FLAGS = {"acceptance": LATE_ACCEPTANCE, "statutory": LATE_DECISION}
 _GIVEN_BACK = "returned"
 
 
@@ -306,11 +306,9 @@ class CaseView:
 
     def _case_of(self, record: NewRecord) -> CaseId:
         try:
-            parts = split_frame(record.frame)
-            act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+            return case_of(act_in(record.frame))
         except BanjianError:
             return CaseId(b"")
-        return case_of(act)
 
 
 def _not_final(state: CaseState) -> dict[ActId, str]:
@@ -332,7 +330,7 @@ def case_row(state: CaseState, rules: Rules, calendars: CalendarSet) -> Row:
 def _standing_in(row: Row) -> Standing:
     ((*_, clock, yellow_at_ms, red_at_ms, flags),) = case_cells([row])
     pressing = PressingChange(yellow_at_ms, red_at_ms, clock) if clock else None
-    return Standing(pressing, frozenset(name for name, flag in _LATE_FLAGS.items() if flags & flag))
+    return Standing(pressing, frozenset(name for name, flag in LATE_FLAGS.items() if flags & flag))
 
 
 def _row(state: CaseState, rules: Rules, clocks: Standing) -> Row:
@@ -367,6 +365,6 @@ def _flags(state: CaseState, rules: Rules, late: Collection[str]) -> int:
         | PENDING * (signable_until_ms(state, rules) > 0)
         | RETURNED * (state.outcome == _GIVEN_BACK)
     )
-    told |= sum(flag for clock, flag in _LATE_FLAGS.items() if clock in late)
+    told |= sum(flag for clock, flag in LATE_FLAGS.items() if clock in late)
     # What was entered by mistake decides nothing.
     return told if state.voided else told | RESULTS.get(state.result, 0)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ledger.cases.case import CaseAct, CaseState, check
+from ledger.cases.case import check
+from ledger.cases.shape import CaseAct, CaseState
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.base.casekeys import CaseKeys
 from ledger.facade.base.clock import Clock
@@ -30,7 +31,7 @@ from ledger.facade.logs.comingback import note_given_up
 from ledger.facade.logs.countyseen import keep_seen, newest_seen
 from ledger.facade.logs.lostends import BESIDE_CHAIN
 from ledger.facade.logs.ownlog import NewEntry, OwnLog
-from ledger.formats.act import Act, act_id, case_of, decode_act, verify_act
+from ledger.formats.act import Act, case_of, read_act, verify_act
 from ledger.formats.body import check_facts, check_personal
 from ledger.formats.checkpoint import checkpoint_hash
 from ledger.identity import check_personal as check_people
@@ -40,6 +41,7 @@ from ledger.registry.grant import signing_key
 from ledger.rules.catalogue import Rules
 from ledger.store import schema
 from ledger.store.contract import Store, WriteTx
+from ledger.store.tables import Row
 from ledger.types import ActId, CaseId, Facts
 
 
@@ -121,18 +123,18 @@ class Writer:
         Raises:
             AuthorityError: ``act.not_effective`` when the author had no authority; with the reason.
             DataError: signature, bodies or ledger do not hold.
-            RuleError: ``case.moved_on``, ``act.outdated`` when it cites a registry or catalogue that is
-                not the newest, ``platform.number_used``, ``platform.number_held``, or the reason why the act
+            RuleError: ``case.moved_on``, ``act.outdated`` when it cites a registry or catalogue that is not
+                the newest, ``platform.number_used``, ``platform.number_held``, or the reason why the act
                 would be without effect.
             InputError: facts or personal data are not of their form.
         """
-        header = decode_act(signed.raw)
+        known = read_act(signed.raw, signed.sig)
+        header = known.header
         facts = check_facts(header, signed.facts)
         public_key = self._knowledge.registry.public_key(header.actor) or signing_key(facts, header.actor)
         if header.ledger_id != self._knowledge.registry.ledger_id or public_key is None:
             raise DataError("act.other_ledger")
         verify_act(signed.raw, signed.sig, public_key)
-        known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
         personal = check_personal(header, signed.personal) if header.personal_hash else None
         act = self._knowledge.resolver.case_act(
             known, recorded_at_ms=self._clock.now_ms(), facts=facts, log_station=log.station
@@ -142,23 +144,24 @@ class Writer:
         before, after, rules = self._check_foreign(known, act, personal, same_number=signed.same_number)
         return self.append_case_act(log, Decided(signed, act, case_of(known), personal, before, after, rules))
 
-    def append_county_act(
-        self, log: OwnLog, signed: SignedAct, *, genesis_of: OwnLog | None = None
-    ) -> Performed:
-        """Store an act that belongs to no case: of the registry or catalogue log, a provisional grant, or the
-        act that opens a log (with its log row)."""
-        header = decode_act(signed.raw)
-        known = Act(header, signed.raw, signed.sig, act_id(signed.raw))
+    def append_county_act(self, log: OwnLog, signed: SignedAct) -> Performed:
+        """Store an act that belongs to no case: of the registry or catalogue log, or a provisional grant."""
+        return self._append_of_no_case(log, signed, ())
+
+    def append_opening(self, log: OwnLog, signed: SignedAct) -> Performed:
+        """Store the act that opens a log, as its first record, and the row that says so."""
+        genesis = log.genesis
+        row = (log.name, genesis.kind, genesis.station, genesis.pack(), 1, "")
+        return self._append_of_no_case(log, signed, (row,))
+
+    def _append_of_no_case(self, log: OwnLog, signed: SignedAct, opened: Sequence[Row]) -> Performed:
+        known = read_act(signed.raw, signed.sig)
         case_id = case_of(known)
         entry = self._entry(log, signed, known.act_id)
         with self._store.write() as tx:
-            if genesis_of is not None:
-                genesis = genesis_of.genesis
-                tx.insert(
-                    schema.LOGS,
-                    [(genesis_of.name, genesis.kind, genesis.station, genesis.pack(), 1, "")],
-                )
-            self._write(tx, log, signed, entry, known.act_id, case_id, header.action)
+            if opened:
+                tx.insert(schema.LOGS, opened)
+            self._write(tx, log, signed, entry, known.act_id, case_id, known.header.action)
         self._committed(log, entry, signed)
         return Performed(act_id=known.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq)
 

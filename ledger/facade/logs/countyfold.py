@@ -3,8 +3,7 @@
 What counts follows from the logs alone (``ledger.formats.chain``): of one that was given up, the entries up
 to where its successor goes on. Mostly the newest log grows, and what came is folded behind the rest. Where
 another log begins before the end of the one that it continues, or what was missing arrives, everything is
-folded
-anew: what was learned from entries that do not count must be forgotten.
+folded anew: what was learned from entries that do not count must be forgotten.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ from ledger.days.calendar import CalendarSet
 from ledger.errors import BanjianError
 from ledger.facade.base.vault import Vault
 from ledger.facade.logs.bodies import read_facts, read_personal
-from ledger.facade.logs.opening import Holdings, act_in, founding_genesis, read_frames
+from ledger.facade.logs.opening import Holdings, founding_genesis, read_frames
 from ledger.formats.act import Act, case_of
 from ledger.formats.chain import ChainLog, chain_logs, lost_positions
+from ledger.formats.frame import act_in
 from ledger.formats.genesis import LedgerGenesis
 from ledger.known.knowledge import Knowledge
 from ledger.store.contract import ReadTx

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.errors import DataError
+from ledger.errors import DataError, EncodingError
 from ledger.facade.logs.bodies import read_facts
-from ledger.formats.act import Act, act_id, case_of, decode_act, verify_act
+from ledger.facade.logs.opening import read_frames
+from ledger.formats.act import Act, case_of, verify_act
 from ledger.formats.checkpoint import (
     LOG_ORIGIN_PREFIX,
     Checkpoint,
@@ -23,7 +24,8 @@ from ledger.formats.checkpoint import (
     open_checkpoint,
     read_checkpoint,
 )
-from ledger.formats.frame import FrameParts, split_frame
+from ledger.formats.entry import decode_entry
+from ledger.formats.frame import act_in, split_frame
 from ledger.formats.genesis import LogGenesis, decode_log_genesis
 from ledger.formats.merkle import verify_consistency
 from ledger.known.opening import opening_genesis
@@ -31,6 +33,7 @@ from ledger.registry.authority import Refusal, check_log_opening
 from ledger.registry.registry import Registry
 from ledger.store import schema
 from ledger.store.contract import ReadTx, WriteTx
+from ledger.store.tables import Cell
 from ledger.types import LogId
 
 INCONSISTENT: Final = "merge.inconsistent"
@@ -47,7 +50,7 @@ class SeenOutcome:
 
     Attributes:
         code: "" or the code why it was not accepted; it is kept as evidence then.
-        new: whether something was stored.
+        new: whether something was stored; of evidence only what is needed beside what is kept already.
         told: "" or a code of what people are to be told though it was accepted.
     """
 
@@ -91,7 +94,7 @@ class CountySeen:
         if code == RESTORED:
             keep_seen(tx, note, now_ms=now_ms, state="")
             return SeenOutcome(checkpoint=point, code="", new=True, told=RESTORED)
-        new = not code or not _is_kept(tx, point, code)
+        new = not code or not (_is_kept(tx, point, code) or _is_shown(tx, point, code))
         if new:
             keep_seen(tx, note, now_ms=now_ms, state=code)
         return SeenOutcome(checkpoint=point, code=code, new=new)
@@ -156,6 +159,28 @@ def seen_hash(tx: ReadTx) -> bytes:
     return b"" if newest is None else checkpoint_hash(newest)
 
 
+def entry_without_seen(tx: ReadTx, name: str, *, after: int) -> int:
+    """Return the first entry of a log that names a county checkpoint which was never taken here, 0 for none.
+
+    Of a log that goes on here there is none, unless somebody took the checkpoint away.
+
+    Args:
+        tx: a consistent view.
+        name: of the log.
+        after: entries up to this one are not looked at.
+    """
+    notes = (row[3] for row in tx.select(schema.COUNTY_CHECKPOINTS, {"state": ""}))
+    taken = {checkpoint_hash(read_checkpoint(note)) for note in notes if isinstance(note, bytes)}
+    for seq, frame in enumerate(read_frames(tx, name, after=after, last=tx.size(name)), start=after + 1):
+        try:
+            county_seen = decode_entry(split_frame(frame).entry_raw).county_seen
+        except EncodingError:
+            continue
+        if county_seen and county_seen not in taken:
+            return seq
+    return 0
+
+
 def keep_seen(tx: WriteTx, note: bytes, *, now_ms: int, state: str) -> None:
     """Write a checkpoint down behind all others."""
     point = read_checkpoint(note)
@@ -196,7 +221,7 @@ def merge_genesis(tx: ReadTx, name: str) -> OpenedLog | None:
     for sparse in tx.select(schema.SPARSE, {"log": name, "seq": 1}):
         if not isinstance(sparse[3], bytes):
             continue
-        act = _act_of(split_frame(sparse[3]))
+        act = act_in(sparse[3])
         facts = read_facts(tx, case_of(act), act.act_id)
         if facts is not None:
             genesis = opening_genesis(LogId(bytes.fromhex(name)), sparse[3], facts)
@@ -248,6 +273,24 @@ def _is_kept(tx: ReadTx, point: Checkpoint, code: str) -> bool:
     return any(isinstance(row[3], bytes) and read_checkpoint(row[3]) == point for row in rows)
 
 
+def _is_shown(tx: ReadTx, point: Checkpoint, code: str) -> bool:
+    """Tell whether evidence against what is held says enough already: the county signs ever new checkpoints.
+
+    One that contradicts what is held proves it for good. One without a proof that holds may be sound, and the
+    carrier have spoilt it: so one more is kept each time that the log has grown to twice the size.
+    """
+    name = point.origin.removeprefix(LOG_ORIGIN_PREFIX)
+    rows = list(tx.select(schema.COUNTY_CHECKPOINTS, {"log": name, "state": code}))
+    last = tx.select(schema.COUNTY_CHECKPOINTS, {"state": ""}, order_by=("number",), descending=True, limit=1)
+    held = next((_int(row[0]) for row in last), 0)
+    sizes = [_int(row[2]) for row in rows if _int(row[0]) > held]
+    return bool(sizes) and (code == INCONSISTENT or point.size < 2 * max(sizes))
+
+
+def _int(cell: Cell) -> int:
+    return cell if isinstance(cell, int) else 0
+
+
 def ancestors(tx: ReadTx, name: str) -> Iterator[str]:
     """Yield the logs that a log continues, one after the other."""
     opened = merge_genesis(tx, name)
@@ -255,7 +298,3 @@ def ancestors(tx: ReadTx, name: str) -> Iterator[str]:
         parent = opened.genesis.parent_log.hex()
         yield parent
         opened = merge_genesis(tx, parent)
-
-
-def _act_of(parts: FrameParts) -> Act:
-    return Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))

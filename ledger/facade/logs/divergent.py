@@ -17,7 +17,8 @@ from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.formats.entry import entry_hash
 from ledger.formats.frame import split_frame
 from ledger.formats.merkle import Tree, leaf_hash
-from ledger.formats.package import PackageContent, check_package
+from ledger.formats.package import check_package
+from ledger.formats.packageform import PackageContent
 from ledger.store.contract import ReadTx
 
 

@@ -14,8 +14,8 @@ from ledger.facade.base.synctables import FEED, FORK, SPARSE_NODES, SPARSE_NOTES
 from ledger.facade.logs.bodies import Place, place_in
 from ledger.facade.logs.placing import move_bodies
 from ledger.facade.logs.sparselane import Arrival, lane_name
-from ledger.formats.act import Act, act_id, case_of, decode_act
-from ledger.formats.frame import split_frame
+from ledger.formats.act import case_of
+from ledger.formats.frame import act_in, split_frame
 from ledger.store import schema
 from ledger.store.contract import WriteTx
 from ledger.store.tables import Range, Row, Where
@@ -54,8 +54,7 @@ def make_way(tx: WriteTx, arrival: Arrival) -> list[CaseId]:
 
 
 def _move_act(tx: WriteTx, row: Row, name: str) -> Sequence[CaseId]:
-    parts = split_frame(_frame(row))
-    act = Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))
+    act = act_in(_frame(row))
     case_id = case_of(act)
     held = tx.get(schema.ACTS, (case_id, act.act_id))
     before = Place(str(row[0]), _seq(row))

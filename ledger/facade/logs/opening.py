@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from ledger.errors import BanjianError, EncodingError, StoreError
 from ledger.facade.logs.bodies import read_facts
-from ledger.formats.act import Act, act_id, case_of, decode_act
+from ledger.formats.act import case_of
 from ledger.formats.body import check_facts
 from ledger.formats.chain import ChainLog, chain_logs
-from ledger.formats.frame import split_frame
+from ledger.formats.frame import act_in
 from ledger.formats.genesis import (
     LedgerGenesis,
     LogGenesis,
@@ -163,13 +163,3 @@ def read_frames(tx: ReadTx, name: str, *, after: int, last: int) -> Iterator[byt
     for first in range(after + 1, last + 1, PAGE):
         for _, frame in tx.frames(name, first, min(first + PAGE - 1, last)):
             yield frame
-
-
-def act_in(frame: bytes) -> Act:
-    """Return the act in a stored frame.
-
-    Raises:
-        EncodingError: ``encoding.*``, ``frame.*`` or ``act.*``.
-    """
-    parts = split_frame(frame)
-    return Act(decode_act(parts.act_raw), parts.act_raw, parts.sig, act_id(parts.act_raw))

@@ -16,7 +16,7 @@ from ledger.formats.act import case_of
 from ledger.formats.body import facts_hash
 from ledger.formats.entry import decode_entry, entry_hash
 from ledger.formats.frame import split_frame
-from ledger.formats.package import PackageContent
+from ledger.formats.packageform import PackageContent
 from ledger.formats.writing import split_act
 from ledger.known.verified import FACTS_MISSING
 from ledger.store import schema

@@ -79,7 +79,7 @@ def sparse_lane(tx: ReadTx, arrival: Arrival, checked: CheckedExcerpt) -> Sparse
     frames = _frames(tx, name, [record.seq for record in records])
     held = frozenset(record.seq for record in records if record.frame in frames.get(record.seq, ()))
     against = [record for record in records if record.seq in frames and record.seq not in held]
-    if not against and _other_root(tx, name, checked):
+    if not against and other_root(tx, name, checked):
         against = [record for record in records if record.seq not in held][-1:]
     if not against:
         return SparseLane(name=name, seq=0, held=held)
@@ -109,7 +109,8 @@ def _frames(tx: ReadTx, name: str, seqs: Sequence[int]) -> dict[int, set[bytes]]
     return found
 
 
-def _other_root(tx: ReadTx, name: str, checked: CheckedExcerpt) -> bool:
+def other_root(tx: ReadTx, name: str, checked: CheckedExcerpt) -> bool:
+    """Whether single frames that are kept under a name were proven by another root of an excerpt's size."""
     row = tx.get(SPARSE_NOTES, (name, checked.checkpoint.size))
     held = None if row is None else kept_checkpoint(row[2])
     return held is not None and held.root != checked.checkpoint.root

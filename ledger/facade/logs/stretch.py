@@ -20,7 +20,8 @@ from ledger.formats.frame import split_frame
 from ledger.formats.genesis import LogGenesis
 from ledger.formats.keys import Signer
 from ledger.formats.merkle import Tree, leaf_hash
-from ledger.formats.package import PackageContent, encode_package
+from ledger.formats.package import encode_package
+from ledger.formats.packageform import PackageContent
 from ledger.formats.recordsize import ENTRY_BYTES, fitting_count, record_bytes
 from ledger.limits import NOTE_BYTES_MAX, PACKAGE_BYTES_MAX, PACKAGE_ENTRIES_MAX
 from ledger.store import schema

@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from ledger.errors import BanjianError
 from ledger.facade.logs.countyfold import COUNTY_KINDS, CountyFold
 from ledger.facade.logs.lostends import UPSTREAM_OTHER
-from ledger.facade.logs.opening import HeldLog, Holdings, act_in
+from ledger.facade.logs.opening import HeldLog, Holdings
 from ledger.formats.act import verify_act
 from ledger.formats.chain import may_continue, second_firsts
 from ledger.formats.checkpoint import log_of_origin, read_checkpoint
+from ledger.formats.frame import act_in
 from ledger.formats.genesis import LogGenesis
 from ledger.registry.authority import Refusal, check_log_opening
 from ledger.store import schema

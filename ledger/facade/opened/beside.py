@@ -6,18 +6,17 @@ What passes between them is signed acts, and the public halves of keys that the 
 
 from __future__ import annotations
 
+from ledger.cases.judge import ERASE
 from ledger.errors import DataError
 from ledger.facade.base.turns import as_writer, in_turn
 from ledger.facade.base.types import Performed, SignedAct
-from ledger.facade.cases.attachednames import ERASE
 from ledger.facade.opened.granted import submit_grant
 from ledger.facade.opened.ledger import Ledger
 from ledger.facade.opened.performed import erased_bodies, performed_already
 from ledger.facade.opened.soundness import require_rules, require_rules_to_write
 from ledger.formats.act import decode_act
-from ledger.formats.genesis import LogKind, decode_log_genesis
+from ledger.formats.genesis import OPEN_LOG, LogKind, decode_log_genesis
 from ledger.formats.keys import Signer
-from ledger.known.opening import OPEN_LOG
 from ledger.registry.authority import PROVISIONAL_GRANT
 from ledger.types import Facts, StationId
 

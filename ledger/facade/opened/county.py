@@ -14,7 +14,7 @@ from ledger.facade.base.home import Home
 from ledger.facade.base.tables import APPLICANTS, TOKENS
 from ledger.facade.base.types import Performed, SignedAct
 from ledger.facade.cases.casebook import CaseBook
-from ledger.facade.cases.signing import SALT_BYTES, county_facts, sign_bodies
+from ledger.facade.cases.signing import county_facts, sign_bodies
 from ledger.facade.cases.views import CaseView
 from ledger.facade.cases.writing import Writer
 from ledger.facade.logs.bodies import erase_personal
@@ -27,9 +27,10 @@ from ledger.facade.logs.succession import Succession
 from ledger.facade.transfer.rejudging import learn_county
 from ledger.formats.act import ActHeader, decode_act, verify_act
 from ledger.formats.body import check_facts, check_personal, new_body
-from ledger.formats.genesis import LogGenesis, LogKind, decode_log_genesis
+from ledger.formats.genesis import OPEN_LOG, LogGenesis, LogKind, decode_log_genesis
 from ledger.formats.keys import Signer
 from ledger.known.knowledge import CATALOGUE_ACTIONS, Knowledge
+from ledger.limits import SALT_BYTES
 from ledger.lint.calendar import lint_published
 from ledger.registry import actions as registry_actions
 from ledger.registry.authority import Refusal, check_log_opening
@@ -39,7 +40,6 @@ from ledger.store.contract import Store
 from ledger.types import CaseId, Facts, KeyId, StationId
 
 NO_THREAD = Thread(case_id=CaseId(b""), parents=())
-OPEN_LOG = "open_log"
 
 
 class CountyDesk:
@@ -252,7 +252,7 @@ class CountyDesk:
     def _open(self, genesis: LogGenesis, signed: SignedAct) -> OwnLog:
         self._end_mistaken(genesis.kind)
         log = self.drafts.keep_log(genesis)
-        self._writer.append_county_act(log, signed, genesis_of=log)
+        self._writer.append_opening(log, signed)
         self._holdings.add(HeldLog(name=log.name, genesis=genesis, own=True, state=""))
         self._own[log.name] = log
         self._learn(log)

@@ -7,7 +7,6 @@ from ledger.facade.base.types import Performed, SignedAct
 from ledger.facade.cases.granting import GrantPlan, HeldGrant, held_grants
 from ledger.facade.opened.ledger import Ledger
 from ledger.facade.opened.soundness import require_rules_to_write
-from ledger.formats.act import decode_act
 from ledger.formats.keys import Signer
 from ledger.registry.authority import Authority
 from ledger.registry.grant import Grant
@@ -26,7 +25,7 @@ def give_grant(ledger: Ledger, plan: GrantPlan, signer: Signer) -> Performed:
     if parts.opens_by_acting(plan.station):
         # As for any first act: whoever acts opens the log, or the successor of a sealed one.
         parts.county.open_log("station", plan.station, signer)
-    return submit_grant(ledger, parts.grants.prepare(plan, parts.station_log(plan.station), signer))
+    return submit_grant(ledger, parts.grants.prepare(plan, parts.required_log(plan.station), signer))
 
 
 @in_turn
@@ -37,7 +36,7 @@ def prepare_grant(ledger: Ledger, plan: GrantPlan, signer: Signer) -> SignedAct:
         BanjianError: as ``give_grant``.
     """
     ledger.refresh()
-    return ledger.parts.grants.prepare(plan, ledger.parts.station_log(plan.station), signer)
+    return ledger.parts.grants.prepare(plan, ledger.parts.required_log(plan.station), signer)
 
 
 @as_writer
@@ -51,8 +50,7 @@ def submit_grant(ledger: Ledger, signed: SignedAct) -> Performed:
     parts = ledger.parts
     require_rules_to_write(ledger.store, parts)
     grant = parts.grants.check(signed)
-    log = parts.grants.required(parts.station_log(decode_act(signed.raw).station), grant.station)
-    performed = parts.writer.append_county_act(log, signed)
+    performed = parts.writer.append_county_act(parts.required_log(grant.station), signed)
     parts.grants.keep(grant)
     return performed
 

@@ -14,7 +14,7 @@ from threading import RLock
 from types import TracebackType
 from typing import Self
 
-from ledger.cases.case import CaseState
+from ledger.cases.shape import CaseState
 from ledger.errors import StoreError
 from ledger.facade.base.clock import Clock, Randomness, SystemClock
 from ledger.facade.base.home import Home
@@ -43,12 +43,13 @@ from ledger.facade.opened.parts import Parts, list_logs, load_parts
 from ledger.facade.opened.performing import Noted, perform
 from ledger.facade.opened.restoring import settle
 from ledger.facade.opened.soundness import require_rules_to_write
+from ledger.facade.transfer.mergedrows import remake_merged
 from ledger.facade.transfer.rejudging import finish_judging
 from ledger.formats.genesis import LedgerGenesis, LogKind
 from ledger.formats.keys import Signer
 from ledger.known.knowledge import Knowledge
 from ledger.rules.catalogue import Rules
-from ledger.store.contract import ReadTx, Store
+from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.sqlite_recorder import Connect, connect_file
 from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
 
@@ -312,7 +313,12 @@ class Ledger:
         """Make every row that people look at anew from the frames; returns how many cases there are."""
         self.parts.book.forget_all()
         Trees(self.store, self.parts.holdings).mend(self.clock.now_ms)
-        return rebuild_views(self.store, self.view, self.vault, also=self.parts.feeds.look_at_all)
+
+        def also(tx: WriteTx) -> None:
+            self.parts.feeds.look_at_all(tx)
+            remake_merged(tx, self.parts.holdings.of_kind("merge"))
+
+        return rebuild_views(self.store, self.view, self.vault, also=also)
 
     def resolve(self, ref: str) -> CaseId:
         """Return the case that a number, or the beginning of an id in hexadecimal digits, means."""

@@ -20,13 +20,13 @@ from ledger.facade.cases.renewal import found_by
 from ledger.facade.cases.views import MARK_CALENDARS, NO_CASE_ACTIONS, case_row
 from ledger.facade.logs.bodies import sealed_bodies
 from ledger.facade.opened.parts import Parts
+from ledger.known.verified import OPAQUE
 from ledger.registry.authority import NOT_FINAL
 from ledger.store import schema
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Row, Table, Where
 from ledger.types import CaseId
 
-OPAQUE = "opaque"
 CASES_AT_ONCE = 500
 ROWS_AT_ONCE = 2_000
 ROW_MISSING, KEY_BROKEN = "store.row_missing", "vault.storage_key"

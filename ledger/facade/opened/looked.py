@@ -23,12 +23,13 @@ from ledger.facade.base.synctables import (
 )
 from ledger.facade.logs.bodies import read_facts
 from ledger.facade.logs.comingback import lost_by_reopening
-from ledger.facade.logs.opening import HeldLog, act_in, read_frames
+from ledger.facade.logs.opening import HeldLog, read_frames
 from ledger.facade.logs.treerows import NODES_LOST
 from ledger.facade.opened.parts import Parts
 from ledger.facade.transfer.withouteffect import is_without_effect
 from ledger.formats.act import case_of
 from ledger.formats.body import check_facts
+from ledger.formats.frame import act_in
 from ledger.store.contract import ReadTx, WriteTx
 
 STAYING: Final = (SECOND_FIRST, REOPENED_EARLY, FORK, FOREIGN_PARENT, CHANGED_OUTSIDE, NODES_LOST)

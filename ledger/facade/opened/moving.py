@@ -1,8 +1,8 @@
 """A ledger brought from its file into PostgreSQL, where the same installation goes on in the same logs.
 
-Order: everything copied in one transaction of the server, setting written, file set aside without the
-keys of personal data. A crash before the setting leaves the file in use and a copy that nobody uses; one
-after it leaves a file that nobody opens, and moving again finishes.
+Order: everything copied in one transaction of the server, setting written, file set aside without the keys
+of personal data. A crash before the setting leaves the file in use and a copy that nobody uses; one after it
+leaves a file that nobody opens, and moving again finishes.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def move_to_postgres(home: Home, url: str, *, owner_url: str = "", keep_file: bo
 
     Raises:
         ConfigError: ``home.in_postgres``, ``store.dsn`` and the like, ``store.no_driver``.
-        StoreError: ``store.locked``, ``store.exists``, ``store.not_permitted``, ``store.unreachable``;
-            the file stays in use.
+        StoreError: ``store.locked``, ``store.exists``, ``store.not_permitted``, ``store.unreachable``; the
+            file stays in use.
     """
     try:
         from ledger.store.postgres_load import load_ledger_file

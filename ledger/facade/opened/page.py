@@ -7,6 +7,7 @@ from ledger.clocks.clocks import read_clocks
 from ledger.facade.base.types import CasePage
 from ledger.facade.cases.moved import earlier_notices
 from ledger.facade.opened.parts import Parts
+from ledger.facade.transfer.leakedkeys import leaked_notices
 from ledger.store.contract import ReadTx
 from ledger.types import CaseId, KeyId, StationId
 
@@ -44,5 +45,9 @@ def case_page(
         personal={act_id: parts.reader.personal(tx, case_id, act_id) for act_id in acts},
         permissions=parts.desk.permissions(state, rules, key=actor_key, station=station, now_ms=now_ms),
         hindered=hindrances(state, rules, now_ms),
-        notices=(*parts.rules.notices(tx, state, rules), *earlier_notices(tx, case_id, clocks)),
+        notices=(
+            *parts.rules.notices(tx, state, rules),
+            *earlier_notices(tx, case_id, clocks),
+            *leaked_notices(tx, parts.book, parts.knowledge.registry, case_id),
+        ),
     )

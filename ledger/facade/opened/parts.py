@@ -78,6 +78,12 @@ class Parts:
                 return log
         return None
 
+    def stations_here(self) -> frozenset[StationId]:
+        """Return the stations that are written here and, as far as anybody here knows, nowhere else."""
+        elsewhere = {log.genesis.station for log in self.holdings.logs.values() if not log.own}
+        sound = {log.station for log in self.own.values() if log.kind == "station" and not log.doubt}
+        return frozenset(sound - elsewhere)
+
     def required_log(self, station: StationId) -> OwnLog:
         """Return the sound log of a station that is written here.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ledger.facade.base.types import Performed, SignedAct
 from ledger.facade.opened.ledger import Ledger
-from ledger.formats.act import Act, act_id, case_of, decode_act
+from ledger.formats.act import case_of, read_act
 from ledger.formats.frame import decode_frame, split_frame
 from ledger.store import schema
 from ledger.types import CaseId, LogId
@@ -26,7 +26,7 @@ def performed_already(ledger: Ledger, signed: SignedAct) -> Performed | None:
     Raises:
         EncodingError: ``act.*`` for bytes that are no act.
     """
-    known = Act(decode_act(signed.raw), signed.raw, signed.sig, act_id(signed.raw))
+    known = read_act(signed.raw, signed.sig)
     with ledger.reading() as (tx, parts):
         row = tx.get(schema.ACTS, (case_of(known), known.act_id))
         if row is None:

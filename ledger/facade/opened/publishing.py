@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from typing import NamedTuple, Protocol
 
-from ledger.cases.case import CaseState
 from ledger.cases.guards import PERMIT
+from ledger.cases.shape import CaseState
 from ledger.clocks.publication import DECIDING, Publication, publication_of
 from ledger.days.calendar import day_start_ms, local_date
 from ledger.facade.base.tables import CASES

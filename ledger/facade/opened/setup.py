@@ -18,9 +18,9 @@ from ledger.facade.base.clock import Clock, Randomness, SystemClock
 from ledger.facade.base.home import SEED_BYTES, Home
 from ledger.facade.opened.founding import found
 from ledger.facade.opened.ledger import Ledger
-from ledger.formats.bundle import X25519, bundle_public_key
+from ledger.formats.bundle import bundle_public_key
 from ledger.formats.genesis import ROOT_KEYS, LedgerGenesis, Purpose
-from ledger.formats.keys import Signer, prove_possession
+from ledger.formats.keys import X25519, Signer, prove_possession
 from ledger.known.knowledge import PUBLISH_CALENDAR, PUBLISH_CASE_TYPES, PUBLISH_ITEMS
 from ledger.platform import fsync_dir
 from ledger.registry import actions as registry_actions

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
+from ledger.clocks.clocks import overrun_clocks
 from ledger.errors import ConfigError, RuleError
 from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.base.types import CaseRow
@@ -12,12 +13,12 @@ from ledger.facade.cases.monthly import MonthFigure, read_mistimed, read_months
 from ledger.facade.cases.numbers import paper_of
 from ledger.facade.cases.repeated import Repeated, repeated_numbers
 from ledger.facade.cases.twins import Twin, find_twins
+from ledger.facade.logs.bodies import ASKED_MAX
 from ledger.facade.logs.comingback import stations_behind as find_behind
 from ledger.facade.logs.countyseen import (
     INCONSISTENT,
     RESTORED,
     UNPROVEN,
-    SeenOutcome,
     newest_note,
     newest_refused,
     seen_hash,
@@ -164,8 +165,19 @@ def months(
     ledger: Ledger, *, first: date, after_last: date, now_ms: int, station: StationId | None = None
 ) -> Sequence[MonthFigure]:
     """Return the figures of a period by month of receipt, station and item."""
-    with ledger.reading() as (tx, _):
-        return read_months(tx, first=first, after_last=after_last, now_ms=now_ms, station=station)
+    with ledger.reading() as (tx, parts):
+        calendars, book = parts.knowledge.calendars, parts.book
+
+        def overrun_of(case_ids: Sequence[CaseId]) -> Mapping[CaseId, Collection[str]]:
+            return {
+                one.state.case_id: overrun_clocks(one.state, one.rules, calendars, now_ms)
+                for start in range(0, len(case_ids), ASKED_MAX)
+                for one in book.fold_many(tx, case_ids[start : start + ASKED_MAX])
+            }
+
+        return read_months(
+            tx, overrun_of=overrun_of, first=first, after_last=after_last, now_ms=now_ms, station=station
+        )
 
 
 def mistimed(
@@ -187,22 +199,6 @@ def merge(ledger: Ledger) -> bytes:
     with ledger.turn:
         ledger.parts.merge_log.run(ledger.clock.now_ms)
         return ledger.parts.merge_log.sign()
-
-
-def take_county_checkpoint(ledger: Ledger, note: bytes, proof: Sequence[bytes]) -> SeenOutcome:
-    """Take a checkpoint of the county's merge log; entries written from now on name it.
-
-    Raises:
-        ConfigError: ``ledger.read_only``.
-        BanjianError: as ``ledger.facade.logs.countyseen.CountySeen.take``; nothing was stored.
-    """
-    _require_writer(ledger)
-    with ledger.turn:
-        with ledger.store.write() as tx:
-            outcome = ledger.parts.county_seen.take(tx, note, proof, now_ms=ledger.clock.now_ms())
-            seen = seen_hash(tx)
-        ledger.parts.writer.county_seen = seen
-    return outcome
 
 
 def county_note(ledger: Ledger) -> bytes | None:
@@ -243,7 +239,7 @@ def accept_county_note(ledger: Ledger, note: bytes = b"") -> bytes:
         ConfigError: ``ledger.read_only``.
         RuleError: ``county.note_own`` where the merge log is written here; ``county.note_none`` when there is
             none to accept.
-        BanjianError: as ``take_county_checkpoint``; nothing was stored.
+        BanjianError: as ``ledger.facade.logs.countyseen.CountySeen.accept``; nothing was stored.
     """
     _require_writer(ledger)
     with ledger.turn:

@@ -16,6 +16,7 @@ from ledger.facade.base.peers import Contact, Peers, Refusal
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
 from ledger.facade.cases.attachednames import not_here_count
 from ledger.facade.cases.stranded import stranded_cases
+from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.logs.stretch import STRETCH_LIMIT
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
@@ -51,6 +52,7 @@ class BoardLine:
         refused: what of it was refused in sessions of the last days, the newest first.
         skipped: whether some of its records are too large to be passed on.
         stranded: open cases that were handed over to it and that nobody there takes, for it is closed.
+        own: whether this installation writes for it: then nothing of it is awaited.
     """
 
     station: StationId
@@ -74,6 +76,7 @@ class BoardLine:
     skipped: bool = False
     stranded: int = 0
     attachments: int = 0
+    own: bool = False
 
     def silent_ms(self, now_ms: int) -> int:
         """Return for how long the station has not been heard; -1 if it never was."""
@@ -89,19 +92,15 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
         parts.holdings.stations.get(str(row[1]))
         for row in tx.select(SYNC_FINDINGS, {"code": STRETCH_LIMIT, "settled": 0})
     }
-    forked = {str(row[1]).partition("~")[0] for row in tx.select(SYNC_FINDINGS, {"code": FORK})}
-    sizes: dict[StationId, list[tuple[int, int, bool]]] = {}
-    for log in parts.holdings.logs.values():
-        row = tx.get(schema.HEADS, (log.name,))
-        if log.genesis.kind == "station" and row is not None:
-            size, recorded_at_ms = _int(row[1]), _int(row[3])
-            sizes.setdefault(log.genesis.station, []).append((size, recorded_at_ms, log.name in forked))
+    forked = {str(row[1]).partition(BRANCH_MARK)[0] for row in tx.select(SYNC_FINDINGS, {"code": FORK})}
+    sizes = _log_ends(tx, parts, forked)
     scope = held.scope(station)
     beside: Counter[StationId] = Counter()
     for branch in held.branches(scope):
         beside[parts.holdings.stations.get(branch.log_id.hex())] += branch.size - branch.first_seq + 1
     useless, not_here = _without_effect(tx, parts), not_here_count(tx)
     stranded = _stranded(tx, parts, scope)
+    here = (parts.stations_here() - peers.with_machines()) | {station}
     lines: list[BoardLine] = []
     for one in sorted(scope):
         known = parts.knowledge.registry.station(one)
@@ -118,7 +117,9 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                 is_open=known is not None and known.is_open,
                 entries=sum(size for size, _, _ in logs) + beside[one],
                 logs=len(logs),
-                complete_at_ms=min(_complete(one, contacts, last_entry_ms), now_ms),
+                complete_at_ms=now_ms
+                if one in here
+                else min(_complete(one, contacts, last_entry_ms), now_ms),
                 last_entry_ms=last_entry_ms,
                 heard_at_ms=0 if contact is None else contact.heard_at_ms,
                 via="" if contact is None else contact.via or one,
@@ -136,9 +137,23 @@ def read_board(store: Store, tx: ReadTx, parts: Parts, station: StationId, *, no
                 skipped=one in skipped,
                 stranded=stranded[one],
                 attachments=not_here[one],
+                own=one in here,
             )
         )
     return lines
+
+
+def _log_ends(
+    tx: ReadTx, parts: Parts, forked: Collection[str]
+) -> Mapping[StationId, list[tuple[int, int, bool]]]:
+    """Return for each log of each station its size, when its end was recorded, and whether it forked."""
+    found: dict[StationId, list[tuple[int, int, bool]]] = {}
+    for log in parts.holdings.logs.values():
+        row = tx.get(schema.HEADS, (log.name,))
+        if log.genesis.kind == "station" and row is not None:
+            end = _int(row[1]), _int(row[3]), log.name in forked
+            found.setdefault(log.genesis.station, []).append(end)
+    return found
 
 
 def _stranded(tx: ReadTx, parts: Parts, scope: Collection[StationId]) -> Counter[StationId]:

@@ -17,6 +17,7 @@ from typing import Literal
 from ledger.errors import BanjianError, DataError
 from ledger.facade.base.synctables import COUNTY_BELOW, TOLD
 from ledger.facade.logs.heldstates import LogState, ReceiptLine
+from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held, newest_receipt
 from ledger.facade.transfer.feeds import START, FeedPlace, kept_place
@@ -216,6 +217,12 @@ class Carried:
         named = (_place(row[1], row[2]) for row in rows if not str(row[1]).startswith(COUNTY_MARK))
         return dict(place for place in named if place is not None)
 
+    def histories_told(self, station: StationId) -> list[LogState]:
+        """Return sizes and roots of logs that diverge, as a station said that it holds them."""
+        with self._store.read() as tx:
+            rows = list(tx.select(TOLD, {"station": station}))
+        return [one for row in rows if (one := _history(row[1], row[2], row[3])) is not None]
+
     def county_told(self, station: StationId) -> tuple[LogId, int] | None:
         """Return which county checkpoint a station said that it holds."""
         with self._store.read() as tx:
@@ -258,6 +265,7 @@ class Carried:
         county: tuple[LogId, int] | None,
         proofs_from: Sequence[int] = (),
         feed: FeedPlace | None,
+        histories: Iterable[LogState] = (),
     ) -> None:
         """Remember what a station said last, instead of all that it said before.
 
@@ -267,11 +275,16 @@ class Carried:
             county: merge log and size of the county checkpoint that it holds.
             proofs_from: sizes of those that stations below it hold.
             feed: how far it has taken the feed that it is given here; None when it is given none.
+            histories: sizes and roots that it holds of logs that diverge, whichever history they are of.
         """
+        points = {
+            (f"{one.log_id.hex()}{BRANCH_MARK}{one.root.hex()}", one.size, one.root) for one in histories
+        }
         with self._store.write() as tx:
             before = tx.get(TOLD, (station, FEED))
             tx.delete(TOLD, {"station": station})
             tx.insert(TOLD, [(station, log_id.hex(), size, b"") for log_id, size in lacks.items()])
+            tx.insert(TOLD, [(station, *point) for point in sorted(points)])
             if county is not None:
                 tx.insert(TOLD, [(station, COUNTY_MARK + county[0].hex(), county[1], b"")])
             if feed is not None:
@@ -320,6 +333,13 @@ def _marked(name: Cell, size: Cell) -> tuple[LogId, int] | None:
     """Return the county checkpoint that a row of what was told names; None for one that tells of others."""
     text = str(name)
     return _place(text.removeprefix(COUNTY_MARK), size) if text.startswith(COUNTY_MARK) else None
+
+
+def _history(name: Cell, size: Cell, root: Cell) -> LogState | None:
+    """Return the state of a log that a row of what was told names; None for one that tells of others."""
+    log, mark, _ = str(name).partition(BRANCH_MARK)
+    place = _place(log, size) if mark else None
+    return None if place is None or not isinstance(root, bytes) else LogState(*place, root)
 
 
 def _place(name: Cell, size: Cell) -> tuple[LogId, int] | None:

@@ -27,7 +27,7 @@ from ledger.facade.logs.comingback import (
 from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.heldstates import BranchState, LogState
 from ledger.facade.logs.lostends import LostEnd, lost_end, single_places
-from ledger.facade.logs.opening import HeldLog, act_in
+from ledger.facade.logs.opening import HeldLog
 from ledger.facade.logs.placing import frame_at
 from ledger.facade.logs.rotten import Rotten, RottenRecords
 from ledger.facade.logs.singles import note_passed_on
@@ -49,7 +49,8 @@ from ledger.facade.transfer.intake import Intake
 from ledger.facade.transfer.outgoing import Outgoing
 from ledger.formats.act import case_of
 from ledger.formats.excerpt import ExcerptContent
-from ledger.formats.package import PackageContent
+from ledger.formats.frame import act_in
+from ledger.formats.packageform import PackageContent
 from ledger.store.contract import Store
 from ledger.types import CaseId, KeyId, LogId, StationId
 
@@ -138,6 +139,10 @@ class Exchange:
     def registry_size(self) -> int:
         """How many acts of the registry are held here."""
         return self._parts.knowledge.registry.size
+
+    def stations_here(self) -> frozenset[StationId]:
+        """Return the stations that this installation alone writes for, its main station and others."""
+        return self._parts.stations_here() - self.peers.with_machines()
 
     def seal_heads(self) -> None:
         """Sign the heads of own logs, and receipts that are owed, so that all that is here can be given.

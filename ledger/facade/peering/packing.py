@@ -15,7 +15,7 @@ from ledger.facade.logs.stretch import AIM_BYTES, FILLED_BYTES, STRETCH_LIMIT, S
 from ledger.facade.peering.held import Held
 from ledger.facade.transfer.outgoing import Outgoing
 from ledger.formats.genesis import LogGenesis
-from ledger.formats.package import PackageContent
+from ledger.formats.packageform import PackageContent
 from ledger.store.contract import Store
 from ledger.types import LogId
 

@@ -27,7 +27,8 @@ from ledger.formats.entry import entry_hash
 from ledger.formats.excerpt import CheckedExcerpt
 from ledger.formats.genesis import LogGenesis
 from ledger.formats.merkle import Node
-from ledger.formats.package import PackageContent, check_package
+from ledger.formats.package import check_package
+from ledger.formats.packageform import PackageContent
 from ledger.known.opening import opening_genesis
 from ledger.known.verified import VerifiedRecord, check_pinned, known_by_now
 from ledger.store import schema

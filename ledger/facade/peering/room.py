@@ -18,7 +18,7 @@ from ledger.facade.logs.divergent import place_divergent
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
 from ledger.formats.genesis import LogGenesis
-from ledger.formats.package import PackageContent
+from ledger.formats.packageform import PackageContent
 from ledger.known.verified import VerifiedRecord
 from ledger.limits import SPENT_HISTORIES_MAX, STATION_HISTORIES_MAX
 from ledger.store.contract import Store

@@ -81,7 +81,7 @@ class SeenBelow:
             found = {note for table, name in _lanes(tx, held) for note in _spread(tx, table, name)}
         if log_id in self._relayed:
             found.add(self._relayed[log_id])
-        return sorted(found, key=lambda note: read_checkpoint(note).size)
+        return sorted(found, key=lambda note: (read_checkpoint(note).size, note))
 
     def in_doubt(self, states: Iterable[LogState]) -> bool:
         """Whether somebody says more, or other, of a log that goes on here than is here."""
@@ -153,7 +153,8 @@ class SeenBelow:
             code = self._verdict(tx, _state(point))
         if not code:
             return max(agreed, point.size)
-        self._doubt(held, note, code, agreed, station=station, now_ms=now_ms)
+        # Two histories may agree with what is here up to different sizes: this one at most before its end.
+        self._doubt(held, note, code, min(agreed, point.size - 1), station=station, now_ms=now_ms)
         return agreed
 
     def _asks(self, held: HeldLog) -> bool:

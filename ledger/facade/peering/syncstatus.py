@@ -19,13 +19,13 @@ from ledger.facade.cases.awaited import told_detail
 from ledger.facade.cases.stranded import OFFERED_TO_CLOSED, stranded_cases
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
-from ledger.facade.logs.opening import act_in
 from ledger.facade.logs.placing import frame_at
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
 from ledger.facade.peering.receiptkey import receipt_key_fault
 from ledger.facade.transfer.withouteffect import is_without_effect
 from ledger.formats.checkpoint import read_cosignature_time_s
+from ledger.formats.frame import act_in
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Cell, Row
 from ledger.types import LogId, StationId

@@ -3,7 +3,8 @@
 Its place in the feed moves at the end of an answer alone. A line that always breaks before that end would
 bring nothing for ever; so who says the same place again is given half, and who goes on a little more each
 time, until the end of the feed is reached. Packages of logs count one by one, as each arrives whole; there
-only the first one has to become smaller. Both are guesses of this process, and nothing rests on them.
+only the first one has to become smaller. Where answer after answer brings nothing of them, one is tried each
+time, and the feed goes on behind it. All are guesses of this process, and nothing rests on them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ledger.types import LogId, StationId
 
 PACKAGE_BYTES_MIN = 4 << 10
 """Smallest packages that are made for a line that breaks."""
+STILL_MAX = 2
+"""Answers in a row that bring nothing of what they give; after these the feed no longer waits for it."""
 RENEWED_MS = 600_000
 """How long a feed keeps the order that it got when somebody began anew, however often that is said again."""
 
@@ -81,11 +84,17 @@ class _Packages(NamedTuple):
         lacked: how far it held the logs that it was given, by what it said.
         first: bytes of the first package.
         aim: how large that was meant to be at most.
+        still: how many answers before brought nothing of what they gave.
     """
 
     lacked: Mapping[LogId, int]
     first: int
     aim: int
+    still: int
+
+    def has_come(self, lacked: Mapping[LogId, int]) -> bool:
+        """Whether anything of it has arrived, by what the station says that it lacks now."""
+        return any(lacked.get(log_id) != size for log_id, size in self.lacked.items())
 
 
 @dataclass(slots=True)
@@ -105,15 +114,26 @@ class PackagePace:
         last = self._given.get(station)
         if last is None:
             return most
-        if any(lacked.get(log_id) != size for log_id, size in last.lacked.items()):
+        if last.has_come(lacked):
             return min(most, 2 * last.aim)
         return max(PACKAGE_BYTES_MIN, min(most, last.first) // 2)
 
+    def is_stuck(self, station: StationId, lacked: Mapping[LogId, int]) -> bool:
+        """Whether answer after answer has brought a station nothing of its logs: it may be unable to take it.
+
+        Args:
+            station: who is given it.
+            lacked: how far it says that it holds the logs of which more is here.
+        """
+        last = self._given.get(station)
+        return last is not None and last.still + 1 >= STILL_MAX and not last.has_come(lacked)
+
     def gave(self, station: StationId, lacked: Mapping[LogId, int], *, first: int, aim: int) -> None:
         """Remember what a station is given now; nothing (``first`` is 0) is forgotten."""
-        self._given.pop(station, None)
+        last = self._given.pop(station, None)
+        still = 0 if last is None or last.has_come(lacked) else last.still + 1
         if first:
-            self._given[station] = _Packages(lacked, first, aim)
+            self._given[station] = _Packages(lacked, first, aim, still)
 
 
 @dataclass(slots=True)

@@ -13,9 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ledger.cases.supplies import HAND_OVER
 from ledger.errors import DataError, RuleError
 from ledger.facade.base.audience import audiences
-from ledger.facade.base.concern import HAND_OVER, concerned_stations
+from ledger.facade.base.concern import concerned_stations
 from ledger.facade.base.marks import kept_text
 from ledger.facade.base.synctables import FEED, FEED_DUE, FEED_LEFT, SYNC_MARKS
 from ledger.facade.base.tables import CASES, CaseCells, case_cells

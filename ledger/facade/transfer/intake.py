@@ -27,7 +27,7 @@ from ledger.facade.logs.histories import stored_link_fault
 from ledger.facade.logs.makingway import make_way
 from ledger.facade.logs.opening import Holdings
 from ledger.facade.logs.placing import move_bodies, once, rank_of_record, rank_of_row
-from ledger.facade.logs.sparselane import Arrival, sparse_lane
+from ledger.facade.logs.sparselane import Arrival, other_root, sparse_lane
 from ledger.facade.transfer.withouteffect import note_without_effect
 from ledger.formats.entry import entry_hash
 from ledger.formats.excerpt import CheckedExcerpt
@@ -144,11 +144,13 @@ class Intake:
         ]
         before = tx.count(schema.SPARSE, {"log": name})
         tx.insert_missing(schema.SPARSE, rows)
-        # What was proven just now takes the place of what somebody changed on this disk.
-        tx.upsert(SPARSE_NOTES, [(name, size, checked.content.checkpoint)])
-        tx.upsert(
-            SPARSE_NODES, [(name, size, low, high, node) for (low, high), node in checked.ranges.items()]
-        )
+        if arrival.records or not other_root(tx, name, checked):
+            # What was proven just now takes the place of what somebody changed on this disk; but never what
+            # proves another history, by an excerpt of which every frame was here already.
+            tx.upsert(SPARSE_NOTES, [(name, size, checked.content.checkpoint)])
+            tx.upsert(
+                SPARSE_NODES, [(name, size, low, high, node) for (low, high), node in checked.ranges.items()]
+            )
         acts = self._write_acts(tx, arrival)
         self._view.touch(tx, dict.fromkeys(record.case_id for record, _ in known + acts))
         self._note_faults(tx, arrival)
@@ -224,7 +226,7 @@ class Intake:
             if record.topic not in NO_CASE_ACTIONS:
                 found.append((record, self._case_act(arrival, record)))
         tx.insert_missing(schema.ACTS, index)
-        self._write_bodies(tx, bodies)
+        tx.insert_missing(schema.BODIES, bodies)
         self._write_found_by(tx, [record for record, _ in found])
         return found
 
@@ -294,10 +296,6 @@ class Intake:
             record._replace(personal=None, personal_raw=b"") if record.case_id in erased else record
             for record in records
         ]
-
-    def _write_bodies(self, tx: WriteTx, rows: list[Row]) -> None:
-        if rows:
-            tx.insert_missing(schema.BODIES, rows)
 
     def _write_found_by(self, tx: WriteTx, found: Sequence[VerifiedRecord]) -> None:
         """Write what the cases of records are found by beside their numbers: keyed search tokens."""

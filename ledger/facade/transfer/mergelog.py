@@ -19,6 +19,7 @@ from typing import Final
 from ledger.errors import DataError, StoreError
 from ledger.facade.base.synctables import MERGED
 from ledger.facade.cases.writing import Writer
+from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.histories import load_branch
 from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.logs.ownlog import OwnLog, newest_checkpoint, stored_nodes
@@ -39,8 +40,6 @@ MERGE_TRACK: Final = "merge_log"
 """Name under which the store keeps how far the records are named."""
 BATCH_RECORDS: Final = 1_000
 """Records that are named in one transaction."""
-WHOLE_LOGS: Final = ("registry", "catalogue")
-"""Logs of which a leaf names the head."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +289,7 @@ def _leaves_of(
         kind = kinds.get(log, "station")
         if kind == "merge":
             continue
-        if kind in WHOLE_LOGS and not branch:
+        if kind in COUNTY_KINDS and not branch:
             leaves.append(_head_leaf(tx, name, kind, size=run[-1].seq, now_ms=now_ms))
             continue
         runs.append((name, run[0].seq, len(run), end.name, end.size + 1 + len(leaves)))

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from ledger.cases.supplies import HAND_OVER
 from ledger.errors import DataError, EncodingError
-from ledger.facade.base.concern import HAND_OVER, OFFERED_TO
+from ledger.facade.base.concern import OFFERED_TO
 from ledger.facade.base.tables import CASES
 from ledger.facade.logs.bodies import ASKED_MAX, bodies_at, by_log, place_in
 from ledger.formats.body import open_body

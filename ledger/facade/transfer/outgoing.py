@@ -34,7 +34,7 @@ from ledger.formats.entry import decode_entry, entry_hash
 from ledger.formats.frame import split_frame
 from ledger.formats.genesis import LogGenesis
 from ledger.formats.merkle import Tree, leaf_hash
-from ledger.formats.package import PackageContent
+from ledger.formats.packageform import PackageContent
 from ledger.formats.writing import split_act
 from ledger.limits import PACKAGE_ENTRIES_MAX
 from ledger.store import schema

@@ -19,12 +19,13 @@ from ledger.facade.cases.latecomers import renew_latecomers
 from ledger.facade.cases.renewal import follow_calendars
 from ledger.facade.cases.views import CaseView
 from ledger.facade.logs.countyfold import CountyFold
+from ledger.facade.transfer.leakedkeys import note_leaked
 from ledger.facade.transfer.withouteffect import AUTHORITY, judge_waiting_again
 from ledger.formats.act import ActHeader, decode_act
 from ledger.formats.body import check_facts
 from ledger.formats.frame import split_frame
 from ledger.formats.rank import recorded_at_ms
-from ledger.known.verified import KEY_UNKNOWN
+from ledger.registry.authority import KEY_UNKNOWN
 from ledger.registry.grant import signing_key
 from ledger.registry.registry import Registry
 from ledger.store.contract import ReadTx, Store
@@ -38,11 +39,13 @@ BATCH = 100
 
 def learn_county(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFold) -> None:
     """Take in what came of registry and catalogue; judge again what waited for it or rests on it."""
+    since = fold.knowledge.registry.size
     with store.read() as tx:
         anew = fold.follow(tx)
     book.forget_all()
     renew_latecomers(store, view, fold.knowledge, anew=anew)
     _judge_waiting(store, book, fold, anew=anew)
+    note_leaked(store, fold.knowledge.registry, fold.holdings, since=0 if anew else since)
     if anew:
         _judge_all(store, view, book, fold.knowledge.registry)
     if _marked(store) != fold.mark:

@@ -25,14 +25,15 @@ from ledger.facade.logs.bodies import Place, read_facts
 from ledger.facade.logs.opening import BRANCH_MARK, Holdings
 from ledger.facade.logs.placing import frame_at
 from ledger.facade.logs.sparselane import Arrival
+from ledger.facade.transfer.leakedkeys import KEY_LEAKED, is_leaked
 from ledger.formats.act import Act, ActHeader, case_of
 from ledger.formats.body import check_facts
 from ledger.formats.frame import decode_frame
-from ledger.formats.genesis import LogGenesis
+from ledger.formats.genesis import OPEN_LOG, LogGenesis
 from ledger.known.knowledge import Knowledge
-from ledger.known.opening import OPEN_LOG, is_misplaced
-from ledger.known.verified import KEY_UNKNOWN, VerifiedRecord
-from ledger.registry.authority import NOT_FINAL, PROVISIONAL_GRANT, Refusal, check_log_opening
+from ledger.known.opening import is_misplaced
+from ledger.known.verified import VerifiedRecord
+from ledger.registry.authority import KEY_UNKNOWN, NOT_FINAL, PROVISIONAL_GRANT, Refusal, check_log_opening
 from ledger.registry.grant import GRANT, fault_code, read_grant
 from ledger.store.contract import ReadTx, Store, WriteTx
 from ledger.store.tables import OneOf, Range, Row, Where, cursor
@@ -52,7 +53,7 @@ _PREFIXES: Final = ("act.", "authority.", "grant.", "entry.", "encoding.", "body
 
 
 def is_without_effect(code: str, detail: str) -> bool:
-    """Tell whether a finding is about an act that is kept and counts for nothing, or about its number.
+    """Tell whether a finding is about an act without effect, about its number or about a leaked key.
 
     What a session could not pass on is told under the same codes; it is settled by the next session.
     """
@@ -130,6 +131,8 @@ def note_without_effect(
                 knowledge, log.genesis, act, seq=entry.seq, facts_raw=record.facts_raw,
                 recorded_at_ms=entry.recorded_at_ms,
             )  # fmt: skip
+        if not code and is_leaked(knowledge.registry, act.header.actor, entry.log_id, entry.seq):
+            code = KEY_LEAKED
         if code:
             detail = waiting_detail(code, act.header, knowledge.registry)
             rows.append((code, arrival.name, record.seq, arrival.received_at_ms, detail, 0))

@@ -1,7 +1,8 @@
 """Two stations offline, for the demonstration: an act is signed at one while the other goes on.
 
-Stations do not synchronise yet. What a package from the village would bring is written here just as its own
-log would hold it: the same signed act, as the next entry of the village's log.
+Both stations keep their logs in one folder here, so there is nobody to sync with. What a package from the
+village would bring is written just as its own log would hold it: the same signed act, as the next entry of
+the village's log.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def arrive(stage: Stage, signed: SignedAct) -> None:
         with ledger.store.write() as tx:
             log = _log_of(stage, tx, header.station)
             known_id = act_id(signed.raw)
-            entry = log.next_entry(signed.raw, signed.sig, known_id, clock=stage.clock, county_seen=b"")
+            seen = ledger.parts.writer.county_seen
+            entry = log.next_entry(signed.raw, signed.sig, known_id, clock=stage.clock, county_seen=seen)
             tx.append(log.name, entry.seq, [(header.action, entry.frame)])
             tx.insert(schema.ACTS, [(header.case_id, known_id, log.name, entry.seq, header.action)])
             tx.insert(schema.BODIES, [(log.name, entry.seq, signed.facts, None, None)])

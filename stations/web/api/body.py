@@ -26,6 +26,8 @@ async def read_body(request: web.Request, kind: type[B]) -> B:
     """
     try:
         given = json.loads(await request.text())
+        # Half a pair of code units is no character: JSON can write it, nothing can store it.
+        json.dumps(given, ensure_ascii=False).encode("utf-8")
     except (ValueError, LookupError, RecursionError) as error:
         raise InputError("web.api_body") from error
     if not isinstance(given, dict):

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from aiohttp import web
 
+from ledger.cases.judge import ERASE
 from ledger.days.calendar import local_date
-from ledger.errors import AuthorityError, InputError
+from ledger.errors import AuthorityError, InputError, StoreError
 from ledger.facade import CaseRow, Ledger, Performed
-from ledger.facade.cases.attachednames import ERASE
+from ledger.store import schema
+from ledger.types import ActId, CaseId, LogId
 from stations.web.answers import answer
 from stations.web.api.body import form_of_act, form_of_receipt, read_body
 from stations.web.api.openapi import document
@@ -35,7 +38,7 @@ from stations.web.api.shapes import (
     SafetyView,
     Session,
 )
-from stations.web.cases import acting, casepage, receiving
+from stations.web.cases import acting, casepage, receiving, signedbefore
 from stations.web.cases.erased import drop_of
 from stations.web.overview import county, figures, today
 from stations.web.rows import lines_of
@@ -169,13 +172,16 @@ async def act(visit: Visit) -> web.Response:
     case_id = casepage.case_of(visit)
     body = await read_body(visit.request, Act)
 
-    def work(ledger: Ledger) -> str:
-        form = form_of_act(body)
-        done = acting.perform_once(visit, ledger, case_id, body.action, form, heads=body.heads)
-        kept = ledger.case(case_id, now_ms=visit.now_ms()).kept_only(done.act_id)
-        return _told(done, "", reason="" if kept is None else kept.reason)
+    once = _word(visit, body.once)
 
-    answered = await _once(visit, body.once, work)
+    def work(ledger: Ledger) -> str:
+        form = {**form_of_act(body), "once": [once]}
+        if (told := _told_before(visit, ledger, once)) is not None:
+            return told
+        done = acting.perform_once(visit, ledger, case_id, body.action, form, heads=body.heads, strict=True)
+        return _told(done, "", reason=_reason(visit, ledger, done))
+
+    answered = await _once(visit, once, work)
     if body.action == ERASE:
         await drop_of(visit, case_id)
     return answered
@@ -185,12 +191,19 @@ async def receive(visit: Visit) -> web.Response:
     """Sign and store a receipt."""
     body = await read_body(visit.request, Receipt)
 
+    once = _word(visit, body.once)
+
     def work(ledger: Ledger) -> str:
-        done, note = receiving.receive_once(visit, ledger, body.item, form_of_receipt(body))
+        form = {**form_of_receipt(body), "once": [once]}
+        if (told := _told_before(visit, ledger, once)) is not None:
+            return told
+        done, note = receiving.receive_once(
+            visit, ledger, body.item, form, noted=signedbefore.noting(visit, form), strict=True
+        )
         visit.browser.slips[done.case_id.hex()] = (done.token, note)
         return _told(done, note)
 
-    return await _once(visit, body.once, work)
+    return await _once(visit, once, work)
 
 
 async def safety(visit: Visit) -> web.Response:
@@ -277,6 +290,8 @@ async def monthly(visit: Visit) -> web.Response:
             headings=found.headings,
             rows=found.rows,
             mistimed=found.mistimed,
+            complete_at_ms=found.complete_at_ms,
+            lacking=found.lacking,
         )
     )
 
@@ -295,8 +310,41 @@ def _rows(visit: Visit, ledger: Ledger, rows: Sequence[CaseRow], *, named: bool 
 
 async def _once(visit: Visit, once: str, work: Callable[[Ledger], str]) -> web.Response:
     """Answer a write; the same one-time word gets the same answer."""
-    text = await visit.sign_once(f"api:{once[:64]}" if once else "", work)
+    text = await visit.sign_once(once, work)
     return web.Response(text=text, content_type="application/json", charset="utf-8")
+
+
+def _word(visit: Visit, once: str) -> str:
+    """Return a program's one-time word as one of the pages: it holds for what it was sent to."""
+    return f"api {visit.request.path} {once}" if once else ""
+
+
+def _told_before(visit: Visit, ledger: Ledger, once: str) -> str | None:
+    """Return the answer to a write that is in the ledger already, from before a restart; None else."""
+    spent = signedbefore.stored_by(visit, ledger, once)
+    if spent is None:
+        return None
+    case_id, act_id = CaseId(bytes.fromhex(spent.case)), bytes.fromhex(spent.act)
+    with ledger.reading() as (tx, _):
+        row = tx.get(schema.ACTS, (case_id, act_id))
+    if row is None:
+        return None
+    log_id, seq = LogId(bytes.fromhex(str(row[2]))), int(str(row[3]))
+    number = ledger.state(case_id)[0].number if spent.token else ""
+    done = Performed(
+        act_id=ActId(act_id), case_id=case_id, log_id=log_id, seq=seq, number=number, token=spent.token
+    )
+    note = ""
+    if spent.token:
+        with suppress(StoreError):
+            note = ledger.checkpoint(log_id)
+        visit.browser.slips[spent.case] = (spent.token, note)
+    return _told(done, note, reason=_reason(visit, ledger, done))
+
+
+def _reason(visit: Visit, ledger: Ledger, done: Performed) -> str:
+    kept = ledger.case(done.case_id, now_ms=visit.now_ms()).kept_only(done.act_id)
+    return "" if kept is None else kept.reason
 
 
 def _told(done: Performed, note: str, *, reason: str = "") -> str:

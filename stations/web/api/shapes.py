@@ -174,13 +174,21 @@ class Conflicts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monthly:
-    """Figures by month, station and item; each row has the cells that ``headings`` name."""
+    """Figures by month, station and item; each row has the cells that ``headings`` name.
+
+    Attributes:
+        mistimed: cases that are in no period, for their time of receipt cannot be right.
+        complete_at_ms: up to this moment nothing of the stations is missing; 0 where one was never heard.
+        lacking: names of the stations that hold this moment back, where it lies within the period.
+    """
 
     since: str
     until: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     mistimed: int
+    complete_at_ms: int
+    lacking: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

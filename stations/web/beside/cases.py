@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
-from ledger.cases.shape import DAY_MS
-from ledger.errors import StoreError
 from ledger.facade import CaseRow, Ledger
-from ledger.types import CaseId, StationId
+from ledger.facade.cases.numbers import VOIDED
+from ledger.lawtime import DAY_MS
+from ledger.types import CaseId
+from stations.kept import platformlist
+from stations.kept.platformlist import KeptList
 from stations.kept.sealed import SealedFolder
-from stations.province.exported import ExportRow, Match, match_rows, row_of, row_values
+from stations.province.exported import ExportRow, Match, Standing, id_numbers, match_rows
 from stations.province.known import Known, KnownCases
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 
 KNOWN: web.AppKey[KnownCases] = web.AppKey("known_cases", KnownCases)
-FOLDER = "platform"
 DAYS_BACK = 400
 """Closed cases are compared for so long; open ones always."""
 AT_ONCE = 200
 """Cases that one turn of a reading thread looks at."""
 Pair = tuple[CaseRow, Known]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptList:
-    """The platform's list as it was last read at a station.
-
-    Attributes:
-        file: name of the workbook.
-        by: name of who read it.
-    """
-
-    at_ms: int
-    by: str
-    file: str
-    rows: Sequence[ExportRow]
 
 
 async def pairs_of(visit: Visit) -> list[Pair]:
@@ -84,15 +68,35 @@ async def named(visit: Visit, rows: Sequence[CaseRow]) -> list[CaseRow]:
     return told
 
 
+async def numbers_of(visit: Visit, rows: Sequence[CaseRow]) -> Mapping[CaseId, str]:
+    """Return the identity numbers of the applicants of lines, of those whose number is known here."""
+    numbers: dict[CaseId, str] = {}
+    for start in range(0, len(rows), AT_ONCE):
+        part = rows[start : start + AT_ONCE]
+
+        def work(ledger: Ledger, part: Sequence[CaseRow] = part) -> Mapping[CaseId, str]:
+            return id_numbers(ledger, part)
+
+        numbers.update(await visit.read(work))
+    return numbers
+
+
 async def matches_of(visit: Visit, rows: Sequence[ExportRow]) -> list[Match]:
     """Return the case of each row of the platform's list."""
     pairs = await pairs_of(visit)
-    externals = {row.case_id: known.entered.external_no for row, known in pairs}
+    knowns = {row.case_id: known for row, known in pairs}
     by_external = {known.entered.external_no: row for row, known in pairs if known.entered.external_no}
     now_ms = visit.now_ms()
 
     def external_of(row: CaseRow) -> str:
-        return externals.get(row.case_id, "")
+        known = knowns.get(row.case_id)
+        return "" if known is None else known.entered.external_no
+
+    def standing_of(row: CaseRow) -> Standing:
+        if row.status == VOIDED:
+            return "void"
+        known = knowns.get(row.case_id)
+        return "ended" if known is None or known.state == "ended" or known.returned else "live"
 
     matches: list[Match] = []
     for start in range(0, len(rows), AT_ONCE):
@@ -101,7 +105,13 @@ async def matches_of(visit: Visit, rows: Sequence[ExportRow]) -> list[Match]:
         def work(ledger: Ledger, part: Sequence[ExportRow] = part) -> list[Match]:
             scope = Scope(ledger.knowledge.registry, visit.person)
             return match_rows(
-                ledger, part, by_external, external_of=external_of, open_to=scope.row, now_ms=now_ms
+                ledger,
+                part,
+                by_external,
+                external_of=external_of,
+                standing_of=standing_of,
+                open_to=scope.row,
+                now_ms=now_ms,
             )
 
         matches += await visit.read(work)
@@ -124,16 +134,7 @@ def _once(matches: Sequence[Match]) -> list[Match]:
 
 def keep_list(visit: Visit, kept: KeptList) -> None:
     """Keep the platform's list for the station that the person acts for; blocks on the disk."""
-    raw = json.dumps(
-        {
-            "at_ms": kept.at_ms,
-            "by": kept.by,
-            "file": kept.file,
-            "rows": [row_values(row) for row in kept.rows],
-        },
-        ensure_ascii=False,
-    )
-    _folder(visit).keep(_name(visit.station), raw.encode("utf-8"))
+    platformlist.keep_list(_folder(visit), visit.station, kept)
 
 
 def kept_list(visit: Visit) -> KeptList | None:
@@ -142,25 +143,8 @@ def kept_list(visit: Visit) -> KeptList | None:
     Raises:
         StoreError: ``sealed.unreadable``.
     """
-    folder, name = _folder(visit), _name(visit.station)
-    raw = folder.read(name)
-    if raw is None:
-        return None
-    try:
-        values = json.loads(raw)
-        return KeptList(
-            at_ms=int(values["at_ms"]),
-            by=str(values["by"]),
-            file=str(values["file"]),
-            rows=tuple(row_of(row) for row in values["rows"]),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError("sealed.unreadable", path=name) from error
+    return platformlist.load_list(_folder(visit), visit.station)
 
 
 def _folder(visit: Visit) -> SealedFolder:
-    return SealedFolder(visit.office.home, FOLDER, visit.office.randomness)
-
-
-def _name(station: StationId) -> str:
-    return f"list-{station}"
+    return SealedFolder(visit.office.home, platformlist.FOLDER, visit.office.randomness)

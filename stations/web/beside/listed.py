@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
 from ledger.days.calendar import local_date
 from ledger.errors import BanjianError
 from ledger.facade import CaseRow, Command, Ledger
-from ledger.types import Facts
+from ledger.types import CaseId, Facts
+from stations.kept.platformlist import KeptList
 from stations.papers.sheets import Sheet
 from stations.province.differences import Difference, compare, counts_of
 from stations.province.exported import ExportRow, Match, read_export
@@ -18,15 +19,16 @@ from stations.province.known import LINK, entered_of
 from stations.province.settings import PlatformSettings, load_settings
 from stations.web.answers import status_of
 from stations.web.beside.cases import (
-    KeptList,
     Pair,
     is_pending,
     keep_list,
     kept_list,
     matches_of,
     named,
+    numbers_of,
     pairs_of,
 )
+from stations.web.cases.erased import TURN, blank_lists
 from stations.web.cases.externals import require_number
 from stations.web.jobs import SIGNED, Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.lists import lines_max, send_workbook, wants_workbook
@@ -35,12 +37,12 @@ from stations.web.scope import Scope
 from stations.web.visit import Visit, see_other, upload_of
 from stations.words.casenames import value_name
 from stations.words.differences import fault_words
-from stations.words.rows import status_name
+from stations.words.rows import item_words, status_name
 
 WHERE = "/platform/list"
 SHOWN_MAX = 500
 FAULTS_SHOWN_MAX = 100
-OUTCOMES = ("link", "several", "taken", "absent", "linked")
+OUTCOMES = ("link", "differs", "several", "taken", "void", "absent", "linked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,30 @@ class DifferenceLine:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchLine:
+    """One row of the platform's list in words, and what the case that it means says here."""
+
+    row: int
+    outcome: str
+    words: str
+    external_no: str
+    item: str
+    applicant: str
+    there: str
+    case: str
+    number: str
+    item_here: str
+    applicant_here: str
+
+    def texts(self) -> tuple[str, ...]:
+        """Return the cells of the line in a workbook."""
+        return (
+            str(self.row), self.words, self.external_no, self.item, self.applicant, self.there, self.number,
+            self.item_here, self.applicant_here,
+        )  # fmt: skip
+
+
 async def show(visit: Visit) -> web.Response:
     """Show what the list that was last read would link; nothing is signed by looking."""
     if wants_workbook(visit):
@@ -78,9 +104,23 @@ async def read(visit: Visit) -> web.StreamResponse:
     try:
         upload = await upload_of(visit, "file")
         aside = visit.office.access.aside
-        rows, faults = await aside(lambda: read_export(upload.raw, upload.name, settings))
-        kept = KeptList(at_ms=visit.now_ms(), by=visit.person.name, file=upload.name, rows=rows)
-        await aside(lambda: keep_list(visit, kept))
+        rows, unread, faults = await aside(lambda: read_export(upload.raw, upload.name, settings))
+        matches = await matches_of(visit, rows)
+        kept = KeptList(
+            at_ms=visit.now_ms(),
+            by=visit.person.name,
+            file=upload.name,
+            rows=[
+                match.row
+                if match.case is None or match.outcome == "differs"
+                else replace(match.row, case=match.case.case_id.hex())
+                for match in matches
+            ],
+            unread=unread,
+        )
+        async with visit.request.app[TURN]:
+            await aside(lambda: keep_list(visit, kept))
+            await visit.read(lambda ledger: blank_lists(visit.office, ledger))
     except BanjianError as error:
         return await _shown(visit, error, (), ())
     say = visit.say
@@ -90,6 +130,7 @@ async def read(visit: Visit) -> web.StreamResponse:
         [fault_words(say, fault) for fault in faults.in_order()[:FAULTS_SHOWN_MAX]],
         [fault_words(say, notice) for notice in faults.notices[:FAULTS_SHOWN_MAX]],
         count=faults.count,
+        found=matches,
     )
 
 
@@ -136,13 +177,15 @@ async def differences(visit: Visit) -> web.StreamResponse:
     """Show where the platform and this ledger differ, both ways."""
     settings = load_settings(visit.office.home.path)
     kept = await visit.office.access.aside(lambda: kept_list(visit))
-    pairs = await _with_names(visit, await pairs_of(visit), () if kept is None else kept.rows)
+    pairs, numbers = await _with_people(visit, await pairs_of(visit), () if kept is None else kept.rows)
     pending = {pair[0].case_id for pair in pairs if is_pending(pair)}
     found = compare(
         pairs,
         () if kept is None else kept.rows,
         settings,
+        unread=() if kept is None else kept.unread,
         should_be_there=lambda row: row.case_id in pending,
+        id_numbers=numbers,
     )
     if wants_workbook(visit):
         return await _workbook(visit, found)
@@ -160,12 +203,16 @@ async def differences(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def _with_names(visit: Visit, pairs: Sequence[Pair], rows: Sequence[ExportRow]) -> list[Pair]:
-    """Return the pairs, those that the list names with their applicants: they are compared."""
-    listed = {row.external_no for row in rows}
+async def _with_people(
+    visit: Visit, pairs: Sequence[Pair], rows: Sequence[ExportRow]
+) -> tuple[list[Pair], Mapping[CaseId, str]]:
+    """Return the pairs, and the numbers of the applicants whom the list names: these are compared."""
+    listed = {row.external_no: bool(row.id_no) for row in rows}
     asked = [row for row, known in pairs if known.entered.external_no in listed]
     told = {row.case_id: row for row in await named(visit, asked)}
-    return [(told.get(row.case_id, row), known) for row, known in pairs]
+    numbered = [row for row, known in pairs if listed.get(known.entered.external_no)]
+    numbers = await numbers_of(visit, numbered)
+    return [(told.get(row.case_id, row), known) for row, known in pairs], numbers
 
 
 def _link(visit: Visit, ledger: Ledger, match: Match, settings: PlatformSettings) -> int:
@@ -203,17 +250,20 @@ async def _shown(
     notices: Sequence[tuple[str, str]],
     *,
     count: int = 0,
+    found: Sequence[Match] = (),
 ) -> web.Response:
     settings = load_settings(visit.office.home.path)
     kept = await visit.office.access.aside(lambda: kept_list(visit))
-    matches = await _in_order(visit, kept)
+    # What was just found holds, unless something of it has been erased.
+    is_found = bool(found) and kept is not None and not any(row.erased for row in kept.rows)
+    matches = _sorted(found) if is_found else await _in_order(visit, kept)
     most = lines_max(visit, SHOWN_MAX)
     response = await render(
         visit,
         "platform_list.html",
         settings=settings,
         kept=kept,
-        matches=matches[:most],
+        lines=await _match_lines(visit, matches[:most]),
         count=len(matches),
         counts={one: sum(match.outcome == one for match in matches) for one in OUTCOMES},
         faults=faults,
@@ -228,28 +278,57 @@ async def _shown(
 
 async def _in_order(visit: Visit, kept: KeptList | None) -> list[Match]:
     """Return the case of each row of a list, what can be done first."""
-    matches = [] if kept is None else await matches_of(visit, kept.rows)
+    return _sorted([] if kept is None else await matches_of(visit, kept.rows))
+
+
+def _sorted(matches: Sequence[Match]) -> list[Match]:
     return sorted(matches, key=lambda match: (OUTCOMES.index(match.outcome), match.row.row))
 
 
 async def _matches_workbook(visit: Visit) -> web.Response:
     say, kept = visit.say, await visit.office.access.aside(lambda: kept_list(visit))
-    columns = ("row", "match", "diff_external_no", "diff_number", "diff_item", "diff_applicant", "diff_there")
-    rows = [
-        (
-            str(match.row.row),
-            say(f"web.match_{match.outcome}"),
-            match.row.external_no,
-            "" if match.case is None else match.case.number,
-            match.row.item or match.row.item_code,
-            match.row.applicant,
-            " ".join(text for text in (match.row.state, match.row.result) if text),
-        )
-        for match in await _in_order(visit, kept)
-    ]
+    columns = (
+        "row", "match", "diff_external_no", "list_item", "list_applicant", "diff_there", "diff_number",
+        "list_item_here", "list_applicant_here",
+    )  # fmt: skip
+    rows = [line.texts() for line in await _match_lines(visit, await _in_order(visit, kept))]
     title = say("web.platform_list")
     sheet = Sheet(name=title, headings=tuple(say(f"web.{name}") for name in columns), rows=tuple(rows))
     return await send_workbook(visit, f"{title} {local_date(visit.now_ms()).isoformat()}", [sheet])
+
+
+async def _match_lines(visit: Visit, matches: Sequence[Match]) -> list[MatchLine]:
+    """Return rows of the list in words, each beside the case that it means."""
+    unnamed = [match.case for match in matches if match.case is not None and not match.case.applicant]
+    told = {row.case_id: row for row in await named(visit, unnamed)}
+
+    def work(ledger: Ledger) -> list[MatchLine]:
+        return [
+            _match_line(visit, ledger, match, match.case and told.get(match.case.case_id, match.case))
+            for match in matches
+        ]
+
+    return await visit.read(work)
+
+
+def _match_line(visit: Visit, ledger: Ledger, match: Match, case: CaseRow | None) -> MatchLine:
+    say, row = visit.say, match.row
+    words = {"applicant": "web.diff_applicant", "item": "web.diff_item", "id_no": "web.roster_id_no"}
+    differing = say("web.list_and").join(say(words[one]) for one in match.contradicting)
+    outcome = say(f"web.match_{match.outcome}")
+    return MatchLine(
+        row=row.row,
+        outcome=match.outcome,
+        words=say("web.match_in", outcome=outcome, what=differing) if differing else outcome,
+        external_no=row.external_no,
+        item=row.item or row.item_code,
+        applicant=say("web.roster_erased") if row.erased else row.applicant,
+        there=" ".join(text for text in (row.state, row.result) if text),
+        case="" if case is None else case.case_id.hex(),
+        number="" if case is None else case.number,
+        item_here="" if case is None else item_words(say, ledger, case),
+        applicant_here="" if case is None else case.applicant,
+    )
 
 
 async def _workbook(visit: Visit, found: Sequence[Difference]) -> web.Response:
@@ -284,14 +363,15 @@ def _line(visit: Visit, ledger: Ledger, one: Difference, case: CaseRow | None) -
         here = f"{here} {value_name(visit.say, one.known.result)}"
     there = " ".join(text for text in (row.state, row.result) if text)
     if one.kind == "mismatch" and case is not None:
-        here = f"{case.applicant} {case.item_name}"
-        there = " ".join(text for text in (row.applicant, row.item or row.item_code) if text)
+        here = f"{case.applicant} {item_words(visit.say, ledger, case)}"
+        shown = (row.applicant, row.item or row.item_code, row.id_no if one.other_number else "")
+        there = " ".join(text for text in shown if text)
     return DifferenceLine(
         kind=one.kind,
         case="" if case is None else case.case_id.hex(),
         number=row.number if case is None else case.number,
         external_no=row.external_no,
-        item=row.item if case is None else case.item_name,
+        item=(row.item or row.item_code) if case is None else item_words(visit.say, ledger, case),
         applicant=row.applicant if case is None else case.applicant,
         here=here,
         there=there,

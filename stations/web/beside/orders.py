@@ -1,4 +1,7 @@
-"""12345 orders on the screen: imported, answered, exported in the columns in which they came."""
+"""12345 orders on the screen: imported, answered, exported in the columns in which they came.
+
+What the list has no column for, the answer above all, follows under headings of our own.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,9 @@ from stations.kept.orders import (
     FOLDER,
     Order,
     answered,
+    keep_columns,
     keep_orders,
+    load_columns,
     load_orders,
     merged,
     read_orders,
@@ -59,8 +64,10 @@ async def read(visit: Visit) -> web.StreamResponse:
     today = local_date(visit.now_ms())
     try:
         upload = await upload_of(visit, "file")
-        orders, faults = await visit.office.access.aside(lambda: read_orders(upload.raw, upload.name))
+        aside = visit.office.access.aside
+        orders, columns, faults = await aside(lambda: read_orders(upload.raw, upload.name))
         counts = await _changed(visit, lambda before: merged(before, orders, today=today))
+        await aside(lambda: keep_columns(_folder(visit), visit.station, columns))
     except BanjianError as error:
         return await _shown(visit, error, ())
     visit.tell("web.orders_read", new=counts[0], changed=counts[1])
@@ -128,12 +135,13 @@ async def _shown(
     refused: Mapping[str, Mapping[str, str]] = NOTHING,
 ) -> web.Response:
     orders, today = await _orders(visit), local_date(visit.now_ms())
+    time = show_moment(visit.now_ms()).rpartition(" ")[2]
     query = visit.request.query.get("q", "").strip()
     closed = "closed" in visit.request.query
     typed = await typing.here(visit, "/orders")
     wanted = {*refused, *(typed.restored.form.get("order_no", ()) if typed.restored else ())}
     shown = [
-        (order, order.light(today))
+        (order, order.light(today, time=time))
         for order in orders
         if order.order_no in wanted
         or ((closed or not order.done_on) and any(query in text for text in (order.order_no, order.title)))
@@ -164,10 +172,16 @@ async def _shown(
 
 async def _workbook(visit: Visit) -> web.Response:
     orders, wanted = await _orders(visit), sheet_list("orders")
+    came = await visit.office.access.aside(lambda: load_columns(_folder(visit), visit.station))
+    listed = {field for field, _ in came}
+    ours = tuple(
+        (one.field, visit.say.pick(one.heading)) for one in wanted.columns if one.field not in listed
+    )
+    columns = (*came, *ours)
     sheet = Sheet(
         name=visit.say.pick(wanted.title),
-        headings=tuple(visit.say.pick(column.heading) for column in wanted.columns),
-        rows=tuple(tuple(str(getattr(order, column.field)) for column in wanted.columns) for order in orders),
+        headings=tuple(heading for _, heading in columns),
+        rows=tuple(tuple(str(getattr(order, field)) for field, _ in columns) for order in orders),
     )
     day = local_date(visit.now_ms()).isoformat()
     return await send_workbook(visit, f"{visit.say.pick(wanted.title)} {day}", [sheet])

@@ -22,6 +22,7 @@ from stations.web.beside.cases import AT_ONCE, is_pending, kept_list, pairs_of
 from stations.web.cases.acting import perform_once
 from stations.web.cases.casepage import case_id_of, heads_of
 from stations.web.cases.externals import ASKED
+from stations.web.cases.signedbefore import stored_by
 from stations.web.lists import lines_max, send_workbook
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, own_path, see_other
@@ -49,6 +50,8 @@ async def enter(visit: Visit) -> web.StreamResponse:
         filled.setdefault("f.entered_on", [local_date(visit.now_ms()).isoformat()])
 
         def work(ledger: Ledger) -> str:
+            if stored_by(visit, ledger, first(form, "once")):
+                return where
             heads = first(form, "heads")
             done.append(perform_once(visit, ledger, case_id, LINK, filled, heads=heads))
             return where

@@ -6,47 +6,42 @@ from collections.abc import Collection, Mapping, Sequence
 
 from aiohttp import web
 
-from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE
-from ledger.errors import BanjianError, ConfigError, InputError, RuleError
+from ledger.cases.judge import ADJUDICATE, ERASE
+from ledger.errors import BanjianError, ConfigError, RuleError
 from ledger.facade import CasePage, Command, Ledger, Performed
-from ledger.facade.cases.attachednames import ERASE
-from ledger.facade.cases.externals import FIELD as EXTERNAL_NO
-from ledger.identity import ID_KINDS, check_personal
+from ledger.identity import ID_KINDS
 from ledger.registry.registry import Registry
 from ledger.rules.casetype import ActionSpec
-from ledger.types import ActId, CaseId, Facts
+from ledger.types import ActId, CaseId
 from stations.conflictsides import in_dispute
 from stations.papers.documents import ACCEPTING
-from stations.papers.handed import facts_of, missing_names
+from stations.papers.handed import missing_names
 from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.cases import drafting
 from stations.web.cases.amending import (
     AMEND,
     Form,
-    amended_people,
     form_spec,
     held_now,
-    only_what_differs,
     parties_typed,
-    require_change,
     target_of,
 )
 from stations.web.cases.attaching import carried, content_digest, given_again, of_form
 from stations.web.cases.casepage import case_of, heads_of
 from stations.web.cases.erased import drop_of
-from stations.web.cases.externals import ASKED, require_number, taken_off
+from stations.web.cases.externals import ASKED, require_number
 from stations.web.cases.factforms import (
-    PREFIX,
+    EVIDENCE_FIELD,
     Choice,
     Field,
     Surroundings,
     fields_of,
     moment_ms,
-    read_form,
 )
 from stations.web.cases.ruling import LISTS, disputed_of, ruled
-from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
+from stations.web.cases.saying import meant_by, said_of, spec_of
+from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, said_in, signed_before
 from stations.web.cases.standins import stand_in_choices
 from stations.web.cases.wrongfields import wrong_person
 from stations.web.render import message_of, render
@@ -55,13 +50,10 @@ from stations.web.visit import Visit, first, form_of, see_other
 from stations.words.casenames import action_name
 from stations.words.erased import held_elsewhere
 from stations.words.factpaths import STAND_IN
-from stations.words.factvalues import type_changes
 from stations.words.factwords import acts_in_words, acts_since, names_of
 from stations.words.moments import show_moment
 
 MOVED_ON = "web.moved_on"
-EVIDENCE = f"{PREFIX}evidence"
-"""The control of what an act rests on: the hash of the first file attached, so that nobody types one."""
 
 
 async def show(visit: Visit) -> web.Response:
@@ -91,8 +83,8 @@ async def act(visit: Visit) -> web.StreamResponse:
         attached = await of_form(visit, form)
         attachments = tuple(one.named for one in attached)
         if attached:
-            form[EVIDENCE] = [await content_digest(visit, attached[0])]
-        await visit.sign_once(first(form, "once"), work)
+            form[EVIDENCE_FIELD] = [await content_digest(visit, attached[0])]
+        await visit.sign_once(first(form, "once"), work, said=said_in(visit, form))
     except BanjianError as error:
         if error.code == SIGNED_BEFORE:
             await as_another(visit, form)
@@ -123,8 +115,19 @@ def perform_once(
     *,
     heads: str,
     attachments: tuple[tuple[bytes, int], ...] = (),
+    strict: bool = False,
 ) -> Performed:
     """Sign and store one action, unless the case has gone on since the form was shown.
+
+    Args:
+        visit: who signs.
+        ledger: to be written.
+        case_id: the case.
+        action: what is done.
+        form: what is said.
+        heads: from the case when it was looked at; "" to act whatever happened since.
+        attachments: hash and size of each file.
+        strict: whether fields that the action has not are refused.
 
     Raises:
         RuleError: ``web.moved_on``: somebody acted meanwhile; look again first. Or what forbids the action.
@@ -135,7 +138,7 @@ def perform_once(
     Scope(ledger.knowledge.registry, person).require(page.state)
     if heads and heads != heads_of(page):
         raise RuleError(MOVED_ON)
-    facts, personal = _said(page, action, form)
+    facts, personal = said_of(page, action, form, strict=strict)
     same_number = require_number(visit, ledger, page.state, facts, form)
     command = Command(
         action=action,
@@ -155,51 +158,6 @@ def perform_once(
         with ledger.turn:
             ledger.parts.county.erase(case_id)
     return done
-
-
-def _said(page: CasePage, action: str, form: Mapping[str, Sequence[str]]) -> tuple[Facts, Facts | None]:
-    """Return what a form says of the matter, and of people."""
-    spec, personal, form = _spec(page, action), _personal(form), ruled(action, form)
-    target = target_of(page, form) if action == AMEND else None
-    if target is None:
-        facts = read_form(spec, form)
-        _complete(page, action, facts, form)
-        return facts, personal
-    facts = read_form(form_spec(page, spec, target), form)
-    taken_off(facts, facts_of(page, target), form, f"{PREFIX}changes.{EXTERNAL_NO}")
-    only_what_differs(page, target, facts)
-    people, changed = amended_people(page, target, form)
-    require_change(facts, changed)
-    if changed:
-        facts["personal_fields"] = changed
-        personal = {**people, **(personal or {})}
-        check_personal(personal, corrects=True)
-    return facts, personal
-
-
-def _complete(page: CasePage, action: str, facts: Facts, form: Mapping[str, Sequence[str]]) -> None:
-    """Fill in what the page knows: item, which act waits for a second person, types of amended fields."""
-    if "item" in _spec(page, action).facts and "item" not in facts:
-        facts["item"] = page.rules.item.base_code
-    if "target" not in facts and len(meant := _meant(page, action)) == 1:
-        facts["target"] = meant[0]
-    changes = facts.get("changes")
-    if changes is not None:
-        acts = [step.act.act_id for step in page.state.steps]
-        amended = next(
-            (step.action for step in page.state.steps if step.act.act_id == facts.get("target")), ""
-        )
-        known = page.rules.case_type.actions.get(amended)
-        facts["changes"] = type_changes(changes, {} if known is None else known.facts, acts=acts)
-
-
-def _personal(form: Mapping[str, Sequence[str]]) -> Facts | None:
-    text = "".join(form.get("text", ())).strip()
-    if not text:
-        return None
-    personal: Facts = {"text": text}
-    check_personal(personal)
-    return personal
 
 
 def claimed_ms(form: Mapping[str, Sequence[str]], now_ms: int) -> int | None:
@@ -229,7 +187,7 @@ async def _shown(visit: Visit, form: Mapping[str, Sequence[str]], error: Banjian
         page = ledger.case(case_id, actor_key=person.key_id, station=person.station, now_ms=visit.now_ms())
         registry = ledger.knowledge.registry
         Scope(registry, person).require(page.state)
-        spec = _spec(page, action)
+        spec = spec_of(page, action)
         given = _given(page, action, ruled(action, form), visit.request.query.get("target", ""))
         target = target_of(page, given) if action == AMEND else None
         if target is not None:
@@ -303,7 +261,7 @@ def _fields(
     around = Surroundings(
         item=page.rules.item,
         stations=stations,
-        acts=_acts(visit, ledger, page, only=_meant(page, spec.code)),
+        acts=_acts(visit, ledger, page, only=meant_by(page, spec.code)),
         disputed=_disputed(visit, ledger, page),
         stand_ins=_stand_ins(visit, registry, page, spec, given),
     )
@@ -356,32 +314,18 @@ def _given(
     if action == AMEND:
         chosen = target_of(page, {"f.target": (target,)})
         return {} if chosen is None else held_now(page, chosen)
-    return _beforehand(page, _spec(page, action))
+    return _beforehand(page, spec_of(page, action))
 
 
 def _beforehand(page: CasePage, spec: ActionSpec) -> Mapping[str, Sequence[str]]:
     given: dict[str, Sequence[str]] = {}
-    if len(meant := _meant(page, spec.code)) == 1:
+    if len(meant := meant_by(page, spec.code)) == 1:
         given["f.target"] = (meant[0].hex(),)
     if spec.code == "supply":
         given["f.materials"] = sorted(page.state.correction | page.state.deficit)
     if "external_no" in spec.facts and page.state.external_no:
         given["f.external_no"] = (page.state.external_no,)
     return given
-
-
-def _meant(page: CasePage, action: str) -> tuple[ActId, ...]:
-    """Return the waiting acts that a countersignature or a decline may be about; none for other actions."""
-    if action == COUNTERSIGN:
-        return page.signable or page.state.pending
-    return page.state.pending if action == DECLINE else ()
-
-
-def _spec(page: CasePage, action: str) -> ActionSpec:
-    spec = page.rules.case_type.actions.get(action)
-    if spec is None or (spec.opens and not spec.from_states - {""}):
-        raise InputError("web.no_page", path=action[:40])
-    return spec
 
 
 async def _outcome(visit: Visit, done: Performed, action: str) -> tuple[str, str]:

@@ -229,7 +229,7 @@ def read_case(visit: Visit, ledger: Ledger, case_id: CaseId) -> Shown:
         twins=_twins(visit, ledger, case_id),
         heads=heads_of(page),
         entered=entered,
-        documents=printables(page),
+        documents=printables(page, visit.say),
         lacking=missing_names(page, visit.say) if page.row.open and not DECIDED & page.state.done else (),
         entered_by="" if entered.by is None else ledger.staff_name(entered.by),
     )
@@ -332,6 +332,8 @@ def _notices(page: CasePage, names: Names) -> list[tuple[str, str]]:
 
 def _twins(visit: Visit, ledger: Ledger, case_id: CaseId) -> list[Line]:
     others = [one for twin in twins(ledger, only=case_id) for one in twin.case_ids if one != case_id]
+    scope = Scope(ledger.knowledge.registry, visit.person)
     with ledger.reading() as (tx, parts):
         rows = [parts.reader.row(tx, other, visit.now_ms()) for other in others]
-    return lines_of(visit, ledger, rows)
+    # As in the list of all twins: who applied at another village is not told to this one.
+    return lines_of(visit, ledger, [row for row in rows if scope.row(row)])

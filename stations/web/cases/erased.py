@@ -12,16 +12,20 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from ledger.cases.judge import ERASE
 from ledger.errors import RuleError
 from ledger.facade import Ledger
-from ledger.facade.cases.attachednames import ERASE, is_erased
+from ledger.facade.cases.attachednames import is_erased
 from ledger.store import schema
 from ledger.store.tables import OneOf
 from ledger.types import CaseId
+from stations.kept import platformlist
 from stations.kept.attachments import Attachments, drop_case
+from stations.kept.platformlist import blank_erased
 from stations.kept.rosters import FOLDER, Roster, blank_cases, list_rosters
 from stations.kept.sealed import SealedFolder
 from stations.web.cases import drafting
+from stations.web.typed import words_of
 from stations.web.visit import Office, Visit
 
 TURN: web.AppKey[asyncio.Lock] = web.AppKey("rosters", asyncio.Lock)
@@ -34,8 +38,15 @@ async def drop_of(visit: Visit, case_id: CaseId) -> None:
     await visit.read(lambda ledger: drop_case(store, ledger, case_id))
     await drafting.forget(visit, case_id.hex())
     office.browsers.forget_slip(case_id.hex())
+    await office.access.aside(lambda: words_of(visit).drop_case(case_id.hex()))
     async with visit.request.app[TURN]:
         await office.access.aside(lambda: blank_cases(_folder(office), {case_id.hex()}))
+        await visit.read(lambda ledger: blank_lists(office, ledger))
+
+
+def blank_lists(office: Office, ledger: Ledger) -> None:
+    """Take out of the platform's lists what they say of people whose cases were erased."""
+    blank_erased(SealedFolder(office.home, platformlist.FOLDER, office.randomness), ledger)
 
 
 def erased_in(ledger: Ledger, roster: Roster) -> frozenset[str]:
@@ -50,7 +61,9 @@ def erased_in(ledger: Ledger, roster: Roster) -> frozenset[str]:
 
 
 async def forget_erased(office: Office, turn: asyncio.Lock) -> None:
-    """Blank the rows of rosters whose cases were erased by whatever way."""
+    """Blank the rows of rosters and of the platform's lists whose cases were erased by whatever way."""
+    async with turn:
+        await office.access.read(lambda ledger: blank_lists(office, ledger))
     rosters = await office.access.aside(lambda: list_rosters(_folder(office)))
     if not any(row.case and not row.erased for roster in rosters for row in roster.rows):
         return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ledger.cases.case import CaseState
 from ledger.cases.effects import NO_NUMBER
+from ledger.cases.shape import CaseState
 from ledger.facade import Ledger
 from ledger.facade.cases.externals import FIELD, require_own_number
 from ledger.types import Facts

@@ -12,10 +12,10 @@ from datetime import date, datetime
 
 from ledger.cases.guards import LAWFUL_GROUNDS
 from ledger.cases.judge import ADJUDICATE
-from ledger.cases.sense import LINE_CHARS_MAX
+from ledger.cases.sense import LEAST, LINE_CHARS_MAX
 from ledger.errors import BanjianError, InputError
 from ledger.rules.casetype import ActionSpec
-from ledger.rules.factspec import TEXT_CHARS_MAX, FactSpec, value_fits
+from ledger.rules.factspec import MS_MAX, TEXT_CHARS_MAX, FactSpec, value_fits
 from ledger.rules.item import Item
 from ledger.types import Facts, Value
 from stations.texts import Say
@@ -26,12 +26,16 @@ from stations.words.moments import CHINA
 
 PREFIX = "f."
 """What the names of fields of facts begin with in a form."""
+EVIDENCE_FIELD = f"{PREFIX}evidence"
+"""The control of what an act rests on: the hash of the first file attached, so that nobody types one."""
 FILLED_IN = frozenset(("item", "number", "token_hash", "late_entry.entered_on", "waived"))
 """Facts that nobody types: the ledger or the page fills them in."""
 EVIDENCE = frozenset(("evidence", "evidence_paper"))
 """One of the two is given; neither alone is required."""
 MATERIAL_LISTS = frozenset(("materials", "missing", "originals", "absent", "commitments", "manifest"))
 """Lists whose elements are materials of the item."""
+TRUE = ("on", "true", "1")
+"""What a form says of a box that is ticked."""
 Choice = tuple[str, str]
 
 
@@ -44,6 +48,7 @@ class Field:
         control: text, long, number, check, date, moment, choose, tick, lines, file.
         choices: (value, words) of what can be chosen or ticked.
         most: most characters of a text, or the largest number; 0 for no limit of its own.
+        least: the smallest number.
         rare: whether it stands behind "more".
         given: what was typed before, for a form that is shown again.
         wrong: whether it is the one that was refused.
@@ -56,6 +61,7 @@ class Field:
     required: bool
     choices: Sequence[Choice] = ()
     most: int = 0
+    least: int = 0
     rare: bool = False
     given: Sequence[str] = field(default=())
     wrong: bool = False
@@ -132,7 +138,7 @@ def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]], *, whole: boo
 
     Raises:
         InputError: ``web.number``, ``web.date``, ``web.choice``, ``case.facts_missing`` or
-            ``case.facts_value`` naming the field.
+            ``case.facts_value`` naming the field; ``web.number_range`` naming what it may be.
     """
     facts: Facts = {}
     for path, fact, _ in leaves(spec.facts):
@@ -151,6 +157,24 @@ def read_form(spec: ActionSpec, form: Mapping[str, Sequence[str]], *, whole: boo
     if whole:
         require_whole(spec, facts)
     return facts
+
+
+def require_known(spec: ActionSpec, form: Mapping[str, Sequence[str]]) -> None:
+    """Refuse what ``read_form`` would leave out of what a program says; a page sends what its form has.
+
+    Raises:
+        InputError: ``web.api_field`` naming a field that the action has not, that the ledger fills in, or
+            that is of another type.
+    """
+    known = {".".join(path): fact for path, fact, _ in leaves(spec.facts) if ".".join(path) not in FILLED_IN}
+    for name, texts in form.items():
+        if not name.startswith(PREFIX):
+            continue
+        fact = known.get(name.removeprefix(PREFIX))
+        several = len(texts) > 1 and fact is not None and fact.type not in ("list", "fields")
+        no_truth = fact is not None and fact.type == "bool" and any(one not in TRUE for one in texts)
+        if fact is None or several or no_truth:
+            raise InputError("web.api_field", field=f"facts.{name.removeprefix(PREFIX)}"[:60])
 
 
 def require_whole(spec: ActionSpec, facts: Facts) -> None:
@@ -190,6 +214,7 @@ def _field(
         required=required or (path == ("proof_kind",) and bool(around.item.proofs)),
         choices=choices,
         most=fact.max or 0,
+        least=LEAST.get(".".join(path), 0),
         rare=path[0] in RARE_FIELDS,
         given=tuple(given.get(name, ())),
     )
@@ -234,10 +259,13 @@ def _value(fact: FactSpec, texts: Sequence[str], path: tuple[str, ...]) -> Value
     text = texts[0]
     match fact.type:
         case "bool":
-            return True if text in ("on", "true", "1") else None
+            return True if text in TRUE else None
         case "int":
             if not text.isdecimal() or len(text) > 15:
                 raise InputError("web.number", field=".".join(path), value=text[:40])
+            least, most = LEAST.get(".".join(path), 0), fact.max or MS_MAX
+            if not least <= int(text) <= most:
+                raise InputError("web.number_range", field=".".join(path), value=text, least=least, most=most)
             return int(text)
         case "date":
             return _day(text, path).isoformat()

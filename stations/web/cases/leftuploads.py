@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ledger.facade import Ledger
 from ledger.facade.peering.attached import named_among
+from ledger.lawtime import DAY_MS
 from stations.kept.attachments import Attachments
 from stations.web.cases.attaching import GIVEN
 from stations.web.drafts import Drafts
 from stations.web.visit import Office
 
-LEFT_MS = 31 * 86_400_000
+LEFT_MS = 31 * DAY_MS
 """A day longer than a form waits that came while its author was locked out."""
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from ledger.errors import InputError
 from ledger.facade import Ledger
 from ledger.texts import Language
 from ledger.types import ActId
-from stations.papers.documents import Document, document_of, with_blank_head
+from stations.papers.documents import Document, document_of
 from stations.texts import Say
 from stations.web.cases.casepage import case_of
 from stations.web.render import render
@@ -88,3 +90,8 @@ def _act(visit: Visit) -> ActId:
     if len(act) != ACT_ID_BYTES:
         raise InputError("web.no_page", path=visit.request.path)
     return ActId(act)
+
+
+def with_blank_head(document: Document) -> Document:
+    """Return a document for a form of the office's own: what is printed on it beforehand is left out."""
+    return replace(document, organ="", title="")

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from ledger.cases.permit import Permission
+from ledger.contact import check_contact, is_resident_number
 from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
 from ledger.facade.opened.performing import Noted
@@ -20,7 +21,6 @@ from ledger.identity import (
     ID_KINDS,
     check_applicant,
     check_id_number,
-    check_phone,
     has_check_digit,
     plain_number,
 )
@@ -39,11 +39,12 @@ from stations.web.cases.factforms import (
     Surroundings,
     fields_of,
     read_form,
+    require_known,
     require_whole,
 )
 from stations.web.cases.items import find_items, item_of
 from stations.web.cases.pads import pad_number
-from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
+from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, said_in, signed_before
 from stations.web.cases.standins import stand_in_choices
 from stations.web.cases.wrongfields import wrong_person
 from stations.web.render import message_of, render, render_part
@@ -117,7 +118,7 @@ async def receive(visit: Visit) -> web.StreamResponse:
 
     try:
         attachments = tuple(one.named for one in await of_form(visit, form))
-        where = await visit.sign_once(first(form, "once"), work)
+        where = await visit.sign_once(first(form, "once"), work, said=said_in(visit, form))
     except BanjianError as error:
         if error.code == SIGNED_BEFORE:
             await as_another(visit, form)
@@ -205,14 +206,26 @@ def receive_once(
     *,
     attachments: tuple[tuple[bytes, int], ...] = (),
     noted: Noted | None = None,
+    strict: bool = False,
 ) -> tuple[Performed, str]:
     """Sign and store the receipt, then the head of the log: the slip names it.
+
+    Args:
+        visit: who signs.
+        ledger: to be written.
+        code: of the item.
+        form: what is said.
+        attachments: hash and size of each file.
+        noted: writes down what it becomes, before it is stored.
+        strict: whether fields that a receipt has not are refused.
 
     Raises:
         InputError: what was typed. RuleError, AuthorityError: what forbids the receipt.
     """
     person, item = visit.person, item_of(ledger, code)
     spec, pad = opening_spec(ledger, item), "".join(form.get("pad", ())).strip()
+    if strict:
+        require_known(spec, form)
     facts, people = read_form(spec, form, whole=not pad), people_in(form)
     facts["item"] = item.base_code
     if "agent_authority" in facts and AGENT not in people:
@@ -268,18 +281,21 @@ def said_of_people(form: Form) -> Facts:
     """Return what a form says of people; of a number that is not given the kind says nothing.
 
     Raises:
-        InputError: ``identity.phone``; nothing else is checked.
+        InputError: ``identity.phone`` and ``identity.misplaced``; nothing else is checked.
     """
     personal: Facts = {}
     for role, names in (("applicant", APPLICANT), (AGENT, OF_AGENT)):
         texts = {name: "".join(form.get(f"{role}.{name}", ())).strip() for name in names}
         if not texts["id_no"] and RESIDENT.fullmatch(plain_number(texts["name"])):
-            # A gun was fired into the name, and sent before the page could put the number where it belongs.
+            # A gun was fired there, and sent before the page could put the number where it belongs.
             texts |= {"name": "", "id_no": texts["name"], "id_kind": "resident"}
+        for name in ("phone", "address"):
+            number = plain_number(texts.get(name, ""))
+            if texts["id_no"] in ("", number) and is_resident_number(number):
+                texts |= {name: "", "id_no": number, "id_kind": "resident"}
         if not texts["id_no"]:
             texts["id_kind"] = ""
-        if texts["phone"]:
-            check_phone(texts["phone"], whose=role)
+        check_contact(texts, whose=role)
         part: Facts = {name: text for name, text in texts.items() if text}
         if part:
             personal[role] = part

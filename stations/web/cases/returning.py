@@ -16,7 +16,7 @@ from stations.web.cases import drafting
 from stations.web.cases.factforms import Surroundings, fields_of, read_form
 from stations.web.cases.items import item_of
 from stations.web.cases.receiving import opening_spec, said_of_people
-from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, signed_before
+from stations.web.cases.signedbefore import SIGNED_BEFORE, as_another, led, noting, said_in, signed_before
 from stations.web.cases.wrongfields import wrong_person
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, see_other
@@ -52,7 +52,7 @@ async def give_back(visit: Visit) -> web.StreamResponse:
         return f"/case/{done[0].case_id.hex()}"
 
     try:
-        where = await visit.sign_once(first(form, "once"), work)
+        where = await visit.sign_once(first(form, "once"), work, said=said_in(visit, form))
     except BanjianError as error:
         if error.code == SIGNED_BEFORE:
             await as_another(visit, form)

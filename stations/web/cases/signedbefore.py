@@ -1,7 +1,7 @@
 """A form that was signed just before a power cut is not signed twice.
 
-Its draft says which act it becomes before that is stored. Where the ledger holds the act, the form leads to
-what came of it: a receipt to its slip, with the rating code that no act holds.
+Its draft and its one-time word say which act it becomes before that is stored. Where the ledger holds the
+act, the form leads to what came of it: a receipt to its slip, with the rating code that no act holds.
 """
 
 from __future__ import annotations
@@ -17,30 +17,41 @@ from ledger.formats.act import CASE_ID_BYTES
 from ledger.types import CaseId
 from stations.web import typed as typing
 from stations.web.cases import drafting
+from stations.web.cases.attaching import GIVEN
+from stations.web.cases.factforms import EVIDENCE_FIELD
 from stations.web.drafts import Draft, Form, is_word, said_by
+from stations.web.oncewords import Spent
+from stations.web.typed import words_of
 from stations.web.visit import Visit, first
 
 SIGNED_BEFORE = "web.signed_before"
+_OF_FILES = frozenset((GIVEN, EVIDENCE_FIELD))
 
 
 def noting(visit: Visit, form: Mapping[str, list[str]], case_id: CaseId | None = None) -> Noted | None:
-    """Return what writes into the draft of a form which act it becomes; None for a form that has no draft.
+    """Return what writes down, by one-time word and in the draft of a form, which act it becomes.
+
+    None for a form that has neither.
 
     Args:
         visit: the request that signs it.
         form: what is signed.
         case_id: the case of the act; None where it opens one.
     """
-    word = first(form, "draft")
-    if not is_word(word):
+    once, is_kept = first(form, "once"), is_word(first(form, "draft"))
+    if not once and not is_kept:
         return None
     drafts, kept = typing.drafts_of(visit), drafting.sent_draft(visit, form)
+    words, staff_no, said = words_of(visit), visit.person.staff_no, said_in(visit, form)
 
     def note(signed: SignedAct) -> None:
-        case = case_id if case_id is not None else signed.act_id[:CASE_ID_BYTES]
-        drafts.note_signed(
-            kept, act=signed.act_id.hex(), case=case.hex(), token=signed.token, said=said_by(kept.form)
-        )
+        case = (case_id if case_id is not None else signed.act_id[:CASE_ID_BYTES]).hex()
+        act, token = signed.act_id.hex(), signed.token
+        if once:
+            spent = Spent(act=act, case=case, token=token, said=said, at_ms=visit.now_ms())
+            words.spend(staff_no, once, spent)
+        if is_kept:
+            drafts.note_signed(kept, act=act, case=case, token=token, said=said_by(kept.form))
 
     return note
 
@@ -51,13 +62,32 @@ def signed_before(visit: Visit, ledger: Ledger, form: Mapping[str, list[str]]) -
     Raises:
         RuleError: ``web.signed_before`` where something else is in the ledger that was signed from this form.
     """
-    draft = typing.drafts_of(visit).named(visit.person.staff_no, first(form, "draft"))
-    if draft is None or not typing.is_stored(ledger, draft):
+    staff_no = visit.person.staff_no
+    draft = typing.drafts_of(visit).named(staff_no, first(form, "draft"))
+    known = stored_by(visit, ledger, first(form, "once")) or draft
+    if known is None or not typing.is_stored(ledger, known):
         return ""
-    if said_by(drafting.sent_draft(visit, form).form) != draft.said:
-        number = ledger.state(CaseId(bytes.fromhex(draft.case)))[0].number
+    sent = drafting.sent_draft(visit, form)
+    said = said_in(visit, form) if isinstance(known, Spent) else said_by(sent.form)
+    if said != known.said:
+        number = ledger.state(CaseId(bytes.fromhex(known.case)))[0].number
         raise RuleError(SIGNED_BEFORE, number=number)
-    return _taken_up(visit, draft)
+    return _taken_up(visit, known, sent.page)
+
+
+def said_in(visit: Visit, form: Mapping[str, list[str]]) -> str:
+    """Return a digest of what a form says: another form under the same one-time word is asked about.
+
+    Without its files: those that come with a form are kept under another name each time it is sent.
+    """
+    sent = drafting.sent_draft(visit, form).form
+    return said_by({name: texts for name, texts in sent.items() if name not in _OF_FILES})
+
+
+def stored_by(visit: Visit, ledger: Ledger, once: str) -> Spent | None:
+    """Return what a one-time word of who acts was spent on, if the ledger holds the act."""
+    spent = words_of(visit).spent(visit.person.staff_no, once)
+    return spent if spent is not None and typing.is_stored(ledger, spent) else None
 
 
 async def led(visit: Visit, given: Form) -> str:
@@ -88,7 +118,7 @@ async def led(visit: Visit, given: Form) -> str:
     if not is_same or not await visit.read(lambda ledger: typing.is_stored(ledger, draft)):
         return ""
     visit.browser.unsigned.drop_draft(staff_no, str(visit.station), word)
-    where = _taken_up(visit, draft)
+    where = _taken_up(visit, draft, draft.page)
     await typing.ended(visit, word, where)
     return where
 
@@ -107,10 +137,10 @@ def _anew(visit: Visit) -> str:
     return f"{visit.request.path}{'?' if query else ''}{urlencode(query)}"
 
 
-def _taken_up(visit: Visit, draft: Draft) -> str:
-    if draft.token:
-        visit.browser.slips[draft.case] = (draft.token, "")
+def _taken_up(visit: Visit, known: Draft | Spent, page: str) -> str:
+    if known.token:
+        visit.browser.slips[known.case] = (known.token, "")
     visit.tell("web.signed_before_told")
-    where = f"/case/{draft.case}"
-    path = draft.page.partition("?")[0]
+    where = f"/case/{known.case}"
+    path = page.partition("?")[0]
     return f"{where}/slip" if path.startswith("/receive/") and not path.endswith("/return") else where

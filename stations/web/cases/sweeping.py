@@ -1,4 +1,4 @@
-"""What the site looks after by itself: what was erased elsewhere, and uploads that nobody signed for."""
+"""What the site looks after by itself: what was erased elsewhere, uploads and words that nobody needs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from contextlib import suppress
 from aiohttp import web
 
 from ledger.errors import BanjianError
+from stations.serving.memory import Memory
 from stations.web.cases.erased import TURN, forget_erased
 from stations.web.cases.leftuploads import drop_left
+from stations.web.oncewords import OnceWords
 from stations.web.visit import OFFICE
 
 SWEEP: web.AppKey[asyncio.Task[None]] = web.AppKey("sweep", asyncio.Task)
 SWEEP_S = 60.0
 LOOKS_PER_DROP = 1440
-"""Uploads are looked at when the site starts and then once in so many looks: each has a file of its own."""
+"""Uploads and one-time words, a file each, are looked at when the site starts, then once in so many looks."""
 log = logging.getLogger("banjian.web")
 
 
@@ -35,11 +37,14 @@ async def end(application: web.Application) -> None:
 
 async def _sweep(application: web.Application) -> None:
     office, turn, looks = application[OFFICE], application[TURN], 0
+    words, memory = OnceWords(office.home, office.randomness), Memory()
     while True:
         try:
             await forget_erased(office, turn)
             if not looks % LOOKS_PER_DROP:
                 await drop_left(office)
+                await office.access.aside(lambda: words.drop_old(office.clock.now_ms()))
+            await office.access.aside(memory.look)
         except BanjianError as error:
             # What cannot be read now is looked at again.
             log.warning(error.code, extra={"code": error.code})

@@ -25,7 +25,8 @@ def wrong_person(error: BanjianError | None) -> str:
     area, _, what = ("" if error is None else error.code).partition(".")
     if error is None or area != "identity":
         return ""
-    name = str(error.params.get("field", "")) if what == "hidden" else _FIELD.get(what, "")
+    by_field = what in ("hidden", "misplaced", "too_long")
+    name = str(error.params.get("field", "")) if by_field else _FIELD.get(what, "")
     if not name or name == "text":
         return name
     whose = "agent" if what.startswith("agent_") else str(error.params.get("whose", "applicant"))

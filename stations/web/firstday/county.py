@@ -13,7 +13,7 @@ from ledger.formats.genesis import LedgerGenesis, decode_ledger_genesis
 from stations.office.enrolling import checked_number
 from stations.office.founding import REGISTRAR_NO, DraftKey, check_division, draft_key, found_county
 from stations.office.inviting import spaced
-from stations.office.newkeys import SUFFIX, checked_passphrase
+from stations.office.newkeys import SUFFIX
 from stations.office.rootkeys import FOLDER, ROOTS, are_unkept, confirm_kept, envelope_of, mark_unkept
 from stations.office.training import found_training
 from stations.web.firstday.join import require_not_begun
@@ -22,14 +22,13 @@ from stations.web.firstday.shared import (
     FirstDay,
     go_on,
     made_aside,
+    new_name,
+    new_passphrase,
     page_of,
     require_none,
-    same_passphrase,
     typed,
 )
 from stations.web.office.desk import download
-
-NAME_CHARS_MAX = 80
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
@@ -56,9 +55,7 @@ async def _found(request: web.Request) -> web.StreamResponse:
         require_none(first)
         require_not_begun(first.home)
         plan = _plan(form)
-        passphrases = {
-            label: checked_passphrase(same_passphrase(form, f"-{label}")) for label in (*ROOTS, "registrar")
-        }
+        passphrases = {label: new_passphrase(form, label) for label in ("registrar", *ROOTS)}
         await made_aside(first, lambda: _make(first, plan, passphrases))
     except BanjianError as error:
         return page_of(
@@ -107,19 +104,12 @@ def _plan(form: dict[str, str]) -> CountyPlan:
     """
     check_division(form.get("code", ""))
     return CountyPlan(
-        name=_name(form, "name"),
+        name=new_name(form, "name", whose="county"),
         division_code=form["code"],
         purpose="office",
         registrar_no=checked_number(form.get("registrar_no", "") or REGISTRAR_NO),
-        registrar_name=_name(form, "registrar_name"),
+        registrar_name=new_name(form, "registrar_name", whose="registrar"),
     )
-
-
-def _name(form: dict[str, str], field: str) -> str:
-    name = form.get(field, "")
-    if not 0 < len(name) <= NAME_CHARS_MAX or not name.isprintable():
-        raise InputError("first.name", most=NAME_CHARS_MAX)
-    return name
 
 
 async def _keys(request: web.Request) -> web.StreamResponse:
@@ -187,8 +177,7 @@ async def _found_training(request: web.Request) -> web.StreamResponse:
     try:
         require_none(first)
         require_not_begun(first.home)
-        name = _name(form, "name")
-        passphrase = checked_passphrase(same_passphrase(form))
+        name, passphrase = new_name(form, "name"), new_passphrase(form)
 
         def make() -> None:
             require_none(first)

@@ -20,15 +20,16 @@ from ledger.types import LedgerId
 from stations.config import write_config
 from stations.office.enrolling import checked_number
 from stations.office.inviting import first_roles, spaced, station_invite
-from stations.office.newkeys import SUFFIX, checked_passphrase, make_key
+from stations.office.newkeys import SUFFIX, make_key
 from stations.web.firstday.shared import (
     FIRST,
     FirstDay,
     go_on,
     made_aside,
+    new_name,
+    new_passphrase,
     page_of,
     require_none,
-    same_passphrase,
     sent,
     typed,
 )
@@ -36,8 +37,6 @@ from stations.web.office.desk import download
 from sync.joining.joinforms import StaffKey
 from sync.joining.newcomer import Joining, begin, finish, resume
 from sync.line.client_join import join_online
-
-NAME_CHARS_MAX = 80
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
@@ -128,10 +127,8 @@ async def _begin(request: web.Request) -> web.StreamResponse:
             raise InputError("web.no_file")
         if not form.get("compared"):
             raise InputError("first.compare")
-        no, name = checked_number(form.get("no", "")), form.get("name", "")
-        if not 0 < len(name) <= NAME_CHARS_MAX or not name.isprintable():
-            raise InputError("first.name", most=NAME_CHARS_MAX)
-        passphrase, told = checked_passphrase(same_passphrase(form)), decode_invite(first.invite)
+        no, name = checked_number(form.get("no", "")), new_name(form, "name")
+        passphrase, told = new_passphrase(form), decode_invite(first.invite)
 
         def make_staff(folder: Home, ledger_id: LedgerId) -> tuple[StaffKey, ...]:
             key = _staff_key(folder, ledger_id, told, (no, name), passphrase, first.randomness)

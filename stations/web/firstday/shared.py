@@ -12,9 +12,12 @@ from ledger import platform
 from ledger.errors import BanjianError, ConfigError, InputError
 from ledger.facade import Home
 from ledger.facade.base.clock import Clock, Randomness
+from ledger.identity import NAME_CHARS_MAX, is_seen
+from ledger.oneline import code_point, hidden_character
 from ledger.texts import Language
 from stations.checkup.clockdoubt import doubt_of
 from stations.kept.restoring import Source
+from stations.office.newkeys import checked_passphrase
 from stations.texts import Say
 from stations.version import version
 from stations.web.answers import status_of
@@ -141,16 +144,39 @@ async def typed(request: web.Request) -> dict[str, str]:
     }
 
 
-def same_passphrase(form: dict[str, str], ending: str = "") -> str:
-    """Return a passphrase that was typed twice.
+def new_passphrase(form: dict[str, str], whose: str = "") -> str:
+    """Return a new passphrase that was typed twice.
+
+    Args:
+        form: what was typed.
+        whose: which one of several of the form, as the messages name it; "" for the only one.
 
     Raises:
-        InputError: ``web.passphrase_differs``.
+        InputError: ``web.passphrase_differs``. ConfigError: ``key.weak``. Both say whose.
     """
+    ending = f"-{whose}" if whose else ""
     passphrase = form.get(f"passphrase{ending}", "")
     if passphrase != form.get(f"again{ending}", ""):
-        raise InputError("web.passphrase_differs")
-    return passphrase
+        raise InputError("web.passphrase_differs", whose=whose)
+    try:
+        return checked_passphrase(passphrase)
+    except ConfigError as error:
+        raise ConfigError(error.code, **{**error.params, "whose": whose}) from error
+
+
+def new_name(form: dict[str, str], field: str, *, whose: str = "") -> str:
+    """Return a name; arguments as of ``new_passphrase``.
+
+    Raises:
+        InputError: ``first.name``; ``first.name_hidden`` for characters that control, turn or hide.
+    """
+    name = form.get(field, "")
+    found = hidden_character(name)
+    if found:
+        raise InputError("first.name_hidden", character=code_point(found), whose=whose)
+    if not any(is_seen(character) for character in name) or len(name) > NAME_CHARS_MAX:
+        raise InputError("first.name", most=NAME_CHARS_MAX, whose=whose)
+    return name
 
 
 def go_on(first: FirstDay, next_path: str) -> web.Response:

@@ -19,6 +19,7 @@ from stations.web.answers import status_of
 from stations.web.cases.items import find_items, item_of
 from stations.web.lists import send_workbook
 from stations.web.office.desk import (
+    answered,
     at_county,
     kept_of,
     new_word,
@@ -31,6 +32,7 @@ from stations.web.office.desk import (
 from stations.web.render import message_of, render
 from stations.web.tablesheets import with_excel
 from stations.web.visit import Visit, first, form_of, page, see_other
+from stations.words.casenames import basis_name
 from stations.words.differences import change_object
 from stations.words.naming import Names
 
@@ -154,7 +156,7 @@ async def look(visit: Visit) -> web.Response:
 async def confirm(visit: Visit) -> web.StreamResponse:
     """Sign and publish."""
     form, word = await form_of(visit), visit.request.match_info["word"]
-    known = visit.browser.done.get(first(form, "once"))
+    known = await answered(visit, form)
     if known is not None:
         return see_other(known)
     waiting = kept_of(visit).get(visit.person.staff_no, word, ToPublish)
@@ -251,7 +253,7 @@ def _item_row(say: Say, item: Item, case_type: str) -> tuple[str, ...]:
     return (
         item.base_code,
         say.pick(item.name),
-        item.legal_basis,
+        basis_name(say, item.legal_basis),
         case_type,
         say("list.and").join(say(f"level.{level}") for level in sorted(item.receive_levels)),
         say(f"level.{item.decide_level}"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from typing import TypeVar
 from urllib.parse import quote
@@ -16,11 +17,13 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
-from ledger.errors import AuthorityError, ConfigError, InputError
+from ledger.errors import AuthorityError, ConfigError, InputError, StoreError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness
 from stations.web.headers import from_here
-from stations.web.visit import Upload, Visit, first, page, posted, see_other
+from stations.web.oncewords import Spent
+from stations.web.typed import words_of
+from stations.web.visit import Upload, Visit, author_of, done_mark, first, page, posted, see_other
 
 KEPT_MAX = 16
 FILES_MAX = 500
@@ -160,12 +163,26 @@ async def once(
     """Act on a form once, however often it is sent, also at one moment; ``act`` returns where to go then."""
     word = first(form, "once")
     async with kept_of(visit).turn(visit.browser.csrf):
-        where = visit.browser.done.get(word)
+        where = await answered(visit, form)
         if where is None:
             where = await act()
             if word:
-                visit.browser.remember_done(word, where)
+                visit.browser.remember_done(done_mark(visit, word), where)
+                words, spent = words_of(visit), Spent(where=where, at_ms=visit.now_ms())
+                # It is done: a full disk makes it not undone.
+                with suppress(StoreError):
+                    await visit.office.access.aside(lambda: words.spend(author_of(visit), word, spent))
     return see_other(where)
+
+
+async def answered(visit: Visit, form: Mapping[str, list[str]]) -> str | None:
+    """Return where a form of who acts led that was acted on, also before a restart; None for any other."""
+    word, words = first(form, "once"), words_of(visit)
+    known = visit.browser.done.get(done_mark(visit, word))
+    if known is not None or not word:
+        return known
+    spent = await visit.office.access.aside(lambda: words.spent(author_of(visit), word))
+    return None if spent is None or not spent.where else spent.where
 
 
 def new_word(visit: Visit) -> str:

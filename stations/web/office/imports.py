@@ -39,6 +39,7 @@ from stations.web.answers import status_of
 from stations.web.jobs import SIGNED, Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.lists import XLSX, lines_max, send_workbook, wants_workbook
 from stations.web.office.desk import (
+    answered,
     at_county,
     download,
     kept_of,
@@ -145,7 +146,7 @@ async def look(visit: Visit) -> web.StreamResponse:
 async def confirm(visit: Visit) -> web.StreamResponse:
     """Sign what the list changes: tried anew, since somebody may have written meanwhile."""
     form, kind, word = await form_of(visit), _kind(visit), visit.request.match_info["word"]
-    known = visit.browser.done.get(first(form, "once"))
+    known = await answered(visit, form)
     if known is not None:
         return see_other(known)
     sending = kept_of(visit).get(visit.person.staff_no, word, Sending)

@@ -13,6 +13,7 @@ from ledger.facade import Ledger
 from ledger.types import Watch
 from stations.checkup.checks import Check
 from stations.checkup.doctor import examine
+from stations.checkup.told import check_message
 from stations.kept.backup import Backup, KeptBackup, last_backup_ms, list_backups, make_backup
 from stations.texts import Say
 from stations.web.answers import status_of
@@ -95,7 +96,9 @@ def _backing_up(visit: Visit, folder: Path) -> Job:
             # It reads beside the one writer: whoever serves an applicant meanwhile does not wait for it.
             done = await visit.read(write)
             size = max(1, done.size_bytes >> 10)
-            job.result = visit.say("web.backup_done", folder=done.folder, size=size)
+            told = visit.say("web.backup_done", folder=done.folder, size=size)
+            unnoted = visit.say.message("backup.unnoted", {})
+            job.result = told if done.noted else f"{told} {unnoted.what} {unnoted.next_step}"
 
         async for _ in watched(job, work):
             yield
@@ -164,7 +167,7 @@ async def _shown(visit: Visit, error: BanjianError | None, *, folder: str = "") 
 
 
 def _line(say: Say, check: Check) -> CheckLine:
-    message = say.message(check.code, check.params)
+    message = check_message(say, check)
     return CheckLine(
         level=check.level,
         name=say(f"doctor.name.{check.name}"),

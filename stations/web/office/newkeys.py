@@ -32,6 +32,7 @@ from stations.office.resetting import (
 )
 from stations.papers.sheets import Sheet
 from stations.web.answers import status_of
+from stations.web.browsers import Person
 from stations.web.keyholders import envelope_of, own_stations
 from stations.web.lists import send_workbook
 from stations.web.office.desk import (
@@ -44,6 +45,7 @@ from stations.web.office.desk import (
     role_page,
 )
 from stations.web.render import message_of, render
+from stations.web.scope import CASELESS, Scope
 from stations.web.visit import Visit, first, form_of
 from stations.words.casenames import station_name
 from stations.words.moments import show_moment
@@ -92,10 +94,10 @@ def add_routes(router: web.UrlDispatcher) -> None:
 
 
 async def show_all(visit: Visit) -> web.StreamResponse:
-    """Show whom the person may give a key, and every grant that is held here; these as Excel on demand."""
+    """Show whom the person may give a key, and the grants that concern her; these as Excel on demand."""
     if visit.request.query.get("format") != "xlsx":
         return await _list_page(visit, None)
-    say, rows = visit.say, await visit.read(lambda ledger: grant_rows(visit, ledger))
+    say, rows = visit.say, await visit.read(lambda ledger: grant_rows(visit, ledger, seen_by=visit.person))
     title = say("web.newkeys_given")
     cells = tuple(
         (
@@ -157,12 +159,16 @@ async def key_file(visit: Visit) -> web.Response:
 
     Raises:
         InputError: ``grant.none``.
-        AuthorityError: ``key.no_such`` when the key was not made on this machine.
+        AuthorityError: ``key.no_such`` when the key was not made on this machine; ``web.scope`` for a grant
+            of people with whom the person has nothing to do.
     """
     no = visit.request.match_info["no"]
 
     def work(ledger: Ledger) -> bytes:
-        key = grant_of(ledger, no).grant.key_id
+        held = grant_of(ledger, no)
+        if not _concerns(ledger, visit.person, held):
+            raise AuthorityError("web.scope")
+        key = held.grant.key_id
         path, grant = envelope_of(visit.office.home, key), grant_beside(ledger, key)
         if path is None or grant is None:
             raise AuthorityError("key.no_such", path=f"{no}{BROUGHT_SUFFIX}")
@@ -191,9 +197,28 @@ async def confirm_one(visit: Visit) -> web.StreamResponse:
         return await _list_page(visit, error)
 
 
-def grant_rows(visit: Visit, ledger: Ledger, *, no: str = "") -> list[GrantRow]:
-    """Return the grants that are held here, the newest first, as a table shows them; of one person or all."""
-    return [_row(visit, ledger, one) for one in list_grants(ledger) if not no or one.grant.staff_no == no]
+def grant_rows(
+    visit: Visit, ledger: Ledger, *, no: str = "", seen_by: Person | None = None
+) -> list[GrantRow]:
+    """Return the grants that are held here, the newest first, as a table shows them.
+
+    Args:
+        visit: whose words and machine.
+        ledger: open for reading.
+        no: of this person alone; "" for all.
+        seen_by: those alone that concern this person; None for all.
+    """
+    found = [one for one in list_grants(ledger) if not no or one.grant.staff_no == no]
+    return [_row(visit, ledger, one) for one in found if seen_by is None or _concerns(ledger, seen_by, one)]
+
+
+def _concerns(ledger: Ledger, person: Person, one: HeldGrant) -> bool:
+    """Tell whether somebody has to do with a grant: who confirms it or gave it, and whose people it is of."""
+    if not person.roles.isdisjoint(CASELESS) or one.grantor_no == person.staff_no:
+        return True
+    registry = ledger.knowledge.registry
+    scope, holder = Scope(registry, person), registry.staff(one.grant.staff_no)
+    return scope.station(one.grant.station) or (holder is not None and scope.station(holder.station))
 
 
 def _row(visit: Visit, ledger: Ledger, one: HeldGrant) -> GrantRow:
@@ -241,7 +266,7 @@ async def _list_page(visit: Visit, error: BanjianError | None) -> web.Response:
                 (one.staff_no, registry.names.get(one.staff_no, ""), station_name(registry, one.station))
                 for one in near
             ],
-            "rows": grant_rows(visit, ledger),
+            "rows": grant_rows(visit, ledger, seen_by=person),
             "confirms": held is not None and held.kind == "registrar" and at_county(ledger),
             "message": error and message_of(visit.say, error, Names(visit.say, registry=registry)),
         }

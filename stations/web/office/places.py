@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -21,6 +21,7 @@ from stations.office.inviting import (
     Offer,
     check_addresses,
     code_of_invite,
+    invite_addresses,
     make_invite,
     read_station,
     spaced,
@@ -222,6 +223,7 @@ def _made(ledger: Ledger, signer: Signer, offer: Offer, visit: Visit) -> MadeInv
         raise ConfigError("join.training")
     randomness = visit.office.randomness
     ca = prepare_county(ledger, randomness=randomness)
+    offer = replace(offer, addresses=invite_addresses(ledger, offer.station, offer.addresses))
     invite = make_invite(ledger, signer, offer, ca_fingerprint=ca.fingerprint, randomness=randomness)
     raw = encode_invite(invite, signer)
     return MadeInvite(raw=raw, invite=decode_invite(raw))

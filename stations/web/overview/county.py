@@ -11,6 +11,7 @@ from aiohttp import web
 from ledger.facade import CaseRow, Ledger
 from ledger.facade.peering.between import numbers_repeated, station_board, twins
 from ledger.facade.peering.board import BoardLine
+from ledger.lawtime import DAY_MS, HOUR_MS, MINUTE_MS
 from stations.silence import silence_of
 from stations.texts import Say
 from stations.web.render import render
@@ -19,7 +20,6 @@ from stations.web.scope import Scope
 from stations.web.visit import Visit
 from stations.words.moments import span
 
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 MISSED_ROUNDS = 2
 """So many syncs in a row that did not come are no hiccup: whoever looks is told so at once."""
 SESSION_MS = 15_000
@@ -95,7 +95,7 @@ def board_lines(visit: Visit, ledger: Ledger, now_ms: int) -> list[StationLine]:
     return [
         station_line(
             line,
-            own=line.station == station or visit.office.training,
+            own=line.own or visit.office.training,
             now_ms=now_ms,
             quiet_ms=quiet_after_ms(interval_s, relayed=line.via != line.station),
         )

@@ -147,7 +147,7 @@ def _completeness(visit: Visit, ledger: Ledger, scope: Scope) -> tuple[int, Sequ
     below = [
         line
         for line in station_board(ledger, own)
-        if line.station != own and line.is_open and scope.station(line.station)
+        if not line.own and line.is_open and scope.station(line.station)
     ]
     if not below:
         return visit.now_ms(), ()

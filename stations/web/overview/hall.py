@@ -14,11 +14,13 @@ from aiohttp import web
 from ledger.days.calendar import local_date
 from ledger.facade import CaseRow, Ledger
 from stations.checkup.clockdoubt import clock_doubt
+from stations.texts import Say
 from stations.web.keyholders import own_stations
 from stations.web.lists import lines_max
 from stations.web.render import render_part
 from stations.web.visit import Visit
 from stations.words.casenames import station_name
+from stations.words.rows import item_words
 
 READY_MAX = 24
 
@@ -45,11 +47,11 @@ async def show(visit: Visit) -> web.Response:
     """Show the hall screen of the installation's station; with ``all`` as a list to be printed."""
     now_ms = visit.now_ms()
     most = lines_max(visit, READY_MAX)
-    hall = await visit.read(lambda ledger: _read(ledger, now_ms, most))
+    hall = await visit.read(lambda ledger: _read(visit.say, ledger, now_ms, most))
     return render_part(visit, "hall.html", hall=hall, now_ms=now_ms, whole=most > READY_MAX)
 
 
-def _read(ledger: Ledger, now_ms: int, most: int) -> Hall:
+def _read(say: Say, ledger: Ledger, now_ms: int, most: int) -> Hall:
     places = own_stations(ledger)
     ready: list[CaseRow] = []
     received = working = 0
@@ -65,7 +67,7 @@ def _read(ledger: Ledger, now_ms: int, most: int) -> Hall:
         name=station_name(ledger.knowledge.registry, ledger.main_station or first),
         received=received,
         working=working,
-        ready=[(row.number, row.item_name) for row in ready[:most]],
+        ready=[(row.number, item_words(say, ledger, row)) for row in ready[:most]],
         more=max(0, len(ready) - most),
         doubtful=clock_doubt(ledger, now_ms) is not None,
     )

@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from ledger.errors import AuthorityError, BanjianError, InputError
+from ledger.errors import AuthorityError, BanjianError, InputError, RuleError
 from ledger.facade import Ledger
 from ledger.store import schema
 from ledger.store.tables import OneOf
+from ledger.types import StationId
 from stations.kept.rosters import (
     FOLDER,
     TITLE_CHARS_MAX,
@@ -44,6 +45,8 @@ from stations.words.differences import fault_words
 FAULTS_SHOWN_MAX = 100
 """So many faults stand on the page at once; the others are folded up below them."""
 PASSED_SHOWN_MAX = 5
+SHOWN = "shown"
+"""Field that names each row which the page showed as ticked."""
 FILLED = "number-"
 """Beginning of the fields that bring numbers of rows without one."""
 T = TypeVar("T")
@@ -176,9 +179,13 @@ async def tick(visit: Visit) -> web.StreamResponse:
 
 
 async def ticks(visit: Visit) -> web.StreamResponse:
-    """Keep all ticks of the page at once: what works without script."""
+    """Keep what was ticked and unticked on the page: what works without script.
+
+    Boxes say what the page showed when it was made; others have ticked meanwhile. Only what differs from what
+    was shown is somebody's word.
+    """
     form = await form_of(visit)
-    wanted = {_number(text) for text in form.get("here", ())}
+    wanted, shown = ({_number(text) for text in form.get(name, ())} for name in ("here", SHOWN))
     numbers = {
         _number(name.removeprefix(FILLED)): number
         for name in form
@@ -186,9 +193,11 @@ async def ticks(visit: Visit) -> web.StreamResponse:
     }
 
     def change(roster: Roster) -> None:
-        for row in roster.rows:
-            here = row.no in wanted or row.no in numbers or (row.here and bool(row.case))
-            roster.came(row, here=here)
+        for no in sorted((wanted - shown) | numbers.keys()):
+            roster.came(roster.row(no), here=True)
+        for no in sorted(shown - wanted - numbers.keys()):
+            row = roster.row(no)
+            roster.came(row, here=bool(row.case))
         for no, number in numbers.items():
             roster.fill(roster.row(no), number)
 
@@ -197,9 +206,15 @@ async def ticks(visit: Visit) -> web.StreamResponse:
 
 
 async def drop(visit: Visit) -> web.StreamResponse:
-    """Throw a roster away; what was received stays in the ledger."""
+    """Throw a roster away; what was received stays in the ledger.
+
+    Raises:
+        RuleError: ``web.job_busy`` while its people are being received.
+    """
     roster = await roster_of(visit)
     async with visit.request.app[TURN]:
+        if jobs_of(visit).running(f"/roster/{roster.name}") is not None:
+            raise RuleError("web.job_busy")
         await visit.office.access.aside(lambda: folder_of(visit).drop(roster.name))
     await typing.forget_below(visit, f"/roster/{roster.name}")
     visit.tell("web.roster_dropped", title=roster.title)
@@ -212,11 +227,16 @@ async def roster_of(visit: Visit) -> Roster:
     Raises:
         InputError: ``roster.none``.
         AuthorityError: ``web.scope`` for a station where the person does not work.
+        RuleError: ``roster.other_station`` while the person acts for another one than the list is of: what
+            a button says is signed for would not be what is signed.
     """
     name = visit.request.match_info["roster"]
     roster = await visit.office.access.aside(lambda: load_roster(folder_of(visit), name))
     if roster.station not in visit.person.stations:
         raise AuthorityError("web.scope")
+    if roster.station != visit.station:
+        place = visit.office.thread.registry().station(StationId(roster.station))
+        raise RuleError("roster.other_station", place=roster.station if place is None else place.name)
     roster.blank(await visit.read(lambda ledger: erased_in(ledger, roster)))
     return roster
 

@@ -99,6 +99,9 @@ async def _receive_one(visit: Visit, person: Person, no: int, form: Form, *, ski
     async with visit.request.app[TURN]:
         roster = await roster_of(visit)
         row = roster.row(no)
+        if not row.here:
+            # Somebody took the tick back after the job was confirmed.
+            raise RuleError("roster.unticked")
         if skip:
             await visit.read(lambda ledger: _require_no_twin(visit, ledger, roster, row))
         return await visit.office.access.write(

@@ -46,12 +46,14 @@
   }, true);
   document.addEventListener("compositionend", (event) => { event.target.dispatchEvent(new Event("input", { bubbles: true })); });
 
-  // A gun was fired while the cursor stood in the name: the number goes where it belongs.
+  // A gun was fired while the cursor stood in the name, the phone or the address: the number goes where it belongs.
+  // Fifteen digits may be a phone as well.
   document.addEventListener("change", (event) => {
     const field = event.target;
     if (!(field instanceof HTMLInputElement) || !field.dataset.number) return;
     const text = field.value.normalize("NFKC").replace(/\s/g, "").toUpperCase(), other = document.getElementById(field.dataset.number);
-    if (!/^(\d{17}[\dX]|\d{15})$/.test(text) || !other || other.value) return;
+    const whole = field.name.endsWith(".name") ? /^(\d{17}[\dX]|\d{15})$/ : /^\d{17}[\dX]$/;
+    if (!whole.test(text) || !other || ![text, ""].includes(other.value)) return;
     field.value = "";
     other.value = text;
     other.dispatchEvent(new Event("change", { bubbles: true }));

@@ -17,8 +17,10 @@
   function valueOf(cell) {
     const light = cell.querySelector(".light");
     const rank = light ? LIGHTS.findIndex((name) => light.classList.contains(name)) : -1;
-    return rank < 0 ? cell.innerText.trim() : String(rank);
+    return rank < 0 ? (cell.dataset.said ?? cell.innerText.trim()) : String(rank);
   }
+  // The label of a box is the same ticked or not: such a cell says what it says.
+  function saidBy(row) { return [...row.cells].map((cell) => cell.dataset.said ?? cell.textContent).join(" "); }
   function sort(table, column, down) {
     const rows = [...table.tBodies[0].rows].filter((row) => row.cells[column]);
     const numbers = rows.every((row) => /^[\d—]*$/.test(valueOf(row.cells[column])));
@@ -65,7 +67,7 @@
     place.before(label);
     const apply = () => {
       const words = field.value.toLowerCase().split(/\s+/).filter(Boolean), rows = [...table.tBodies[0].rows];
-      rows.forEach((row) => { const text = row.textContent.toLowerCase(); row.hidden = !words.every((word) => text.includes(word)); });
+      rows.forEach((row) => { const text = saidBy(row).toLowerCase(); row.hidden = !words.every((word) => text.includes(word)); });
       count.textContent = words.length ? `${rows.filter((row) => !row.hidden).length} / ${rows.length}` : "";
       sought.set(key, { text: field.value, here: document.activeElement === field });
     };

@@ -1,0 +1,39 @@
+"""A correction list on its way from the township to the county, by commands."""
+
+from __future__ import annotations
+
+from stations.cli.counterday.demo import COUNTY
+from tests.cli.conftest import Terminal
+
+FOOD = "食品经营许可(新办)"
+
+
+def test_what_is_still_wanting_is_wanting_at_the_next_counter(county: Terminal):
+    words = ("receive", FOOD, "--as", "T001", "--name", "吴老根", "--materials", "m03", "--json", "--no-slip")
+    number = str(county.ok(*words).json["number"])
+    county.ok("supply", number, "--materials", "m01", "--as", "T001")
+    notice = ("--missing", "m01,m02", "--due", "2026-03-20")
+    county.ok("request-correction", number, *notice, "--as", "T001")
+    county.ok("supply", number, "--materials", "m02", "--as", "T001")
+    county.ok("hand-over", number, "--to", COUNTY, "--as", "T001")
+    taken = county.ok("take-over", number, "--as", "C001")
+    assert "待补正" in taken.out and "已收件" not in taken.out
+    shown = county.ok("show", number, "--why")
+    assert "待补正：申请书" in shown.out and "补正材料交齐" not in shown.out
+    county.clock.set("2026-03-23 09:00")
+    county.ok("lapse", number, "--applicant-told", "--as", "C001")
+    assert county.ok("show", number, "--json").json["status"] == "lapsed"
+
+
+def test_what_was_wanting_is_handed_in_at_the_next_counter(county: Terminal):
+    words = ("receive", FOOD, "--as", "T001", "--name", "吴老根", "--materials", "m03", "--json", "--no-slip")
+    number = str(county.ok(*words).json["number"])
+    county.ok("supply", number, "--materials", "m01", "--as", "T001")
+    notice = ("--missing", "m01,m02", "--due", "2026-03-20")
+    county.ok("request-correction", number, *notice, "--as", "T001")
+    county.ok("supply", number, "--materials", "m02", "--as", "T001")
+    county.ok("hand-over", number, "--to", COUNTY, "--as", "T001")
+    county.ok("take-over", number, "--as", "C001")
+    county.ok("supply", number, "--materials", "m01", "--as", "C001")
+    shown = county.ok("show", number, "--why")
+    assert "已收件" in shown.out and "补正材料交齐" in shown.out

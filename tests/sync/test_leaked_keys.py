@@ -1,0 +1,89 @@
+"""What a leaked key signs after it ended counts, and the running stations tell of it: intake, board, page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audit.checking.verify import verify_ledger
+from ledger.facade.peering.between import station_board, sync_status
+from ledger.types import CaseId, StationId
+from stations.office.enrolling import retirement
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World.after(settled(TOWN, VILLAGE), tmp_path)
+    yield made
+    made.close()
+
+
+def end_key(world: World, reason: str = "compromised") -> None:
+    ledger = world[COUNTY].ledger
+    facts = retirement(ledger, world.key(VILLAGE, "window").key_id, reason)
+    ledger.register("retire_key", facts, world.registrar)
+
+
+def told(world: World, station: StationId) -> list[tuple[str, str]]:
+    found = sync_status(world[station].ledger, station).findings
+    return [(one.code, one.station) for one in found]
+
+
+def on_board(world: World, station: StationId) -> int:
+    (line,) = (one for one in station_board(world[station].ledger, station) if one.station == VILLAGE)
+    return line.without_effect
+
+
+def on_page(world: World, station: StationId, case: CaseId) -> list[str]:
+    page = world[station].ledger.case(case)
+    return [one.code for one in page.notices if one.code == "case.notice.key_leaked"]
+
+
+def test_an_act_that_comes_after_the_key_leaked_is_told_where_it_is_taken_in(world: World) -> None:
+    before = world.receive(VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    end_key(world)
+    world.sync(TOWN)
+    # The stolen machine has not heard of it, and goes on.
+    case = world.receive(VILLAGE, applicant="假的人")
+    world.do(VILLAGE, "note", before)
+    world.sync(VILLAGE)
+    world.sync(TOWN)
+    for station in (TOWN, COUNTY):
+        assert told(world, station) == [("act.key_leaked", VILLAGE)] * 2
+        assert on_board(world, station) == 2
+        assert on_page(world, station, case) == on_page(world, station, before) == ["case.notice.key_leaked"]
+        assert world[station].ledger.state(case)[0].status == "received"
+    world[COUNTY].close()
+    found = [one.code for one in verify_ledger(world[COUNTY].path).findings]
+    assert found.count("act.key_ended") == 2
+
+
+def test_an_act_that_was_here_before_the_end_of_its_key_is_told_then(world: World) -> None:
+    end_key(world)
+    case = world.receive(VILLAGE, applicant="假的人")
+    world.session(VILLAGE)
+    assert told(world, TOWN) == [] and on_page(world, TOWN, case) == []
+    world.sync(TOWN)
+    # The opening of the log is one as well.
+    assert told(world, TOWN) == [("act.key_leaked", VILLAGE)] * 2 and on_board(world, TOWN) == 2
+    assert on_page(world, TOWN, case) == ["case.notice.key_leaked"]
+
+
+def test_what_the_county_had_seen_is_not_told(world: World) -> None:
+    case = world.receive(VILLAGE)
+    world.settle(VILLAGE, TOWN)
+    end_key(world)
+    world.settle(TOWN)
+    assert told(world, COUNTY) == told(world, TOWN) == [] and on_page(world, COUNTY, case) == []
+
+
+def test_what_comes_late_of_a_key_that_ended_in_good_order_is_usual(world: World) -> None:
+    end_key(world, "retired")
+    world.sync(TOWN)
+    case = world.receive(VILLAGE)
+    world.sync(VILLAGE)
+    assert told(world, TOWN) == [] and on_page(world, TOWN, case) == []
