@@ -12,16 +12,18 @@ from collections.abc import Sequence
 from typing import Final
 
 import psycopg
-from eventsourcing.persistence import StoredEvent
-from eventsourcing.postgres import PostgresDatastore, PostgresProcessRecorder
+from eventsourcing.persistence import ApplicationRecorder, StoredEvent, Subscription
+from eventsourcing.postgres import PostgresDatastore, PostgresProcessRecorder, PostgresSubscription
 from psycopg import Connection, Cursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL, Identifier, Literal
 
 from ledger.errors import ConfigError
 from ledger.store.postgres_schema import TRACKING_TABLE
 
+_LISTENS_S: Final = 0.1
+"""So soon does a subscription see that it was stopped."""
 POOL_SIZE: Final = 1
 POOL_OVERFLOW: Final = 15
 """Most processes are one command that reads once; a server reads on one thread and writes on another."""
@@ -147,3 +149,30 @@ class PostgresLedgerRecorder(PostgresProcessRecorder):
         """Insert events in the caller's transaction and return their positions."""
         self._insert_stored_events(cursor, events)
         return self._fetch_ids_after_insert_events(cursor, events) or ()
+
+    def subscribe(
+        self, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> Subscription[ApplicationRecorder]:
+        """Return events as they are committed, by this process or by others."""
+        return _LedgerSubscription(recorder=self, gt=gt, topics=topics)
+
+
+class _LedgerSubscription(PostgresSubscription):
+    """The library's, which looks once more when it has begun to listen.
+
+    The library reads what is there on one thread and begins to listen on another: what is committed between
+    the two would wake nobody until the next commit.
+    """
+
+    def _listen(self) -> None:
+        try:
+            with self._recorder.datastore.get_connection() as connection:
+                connection.execute(SQL("LISTEN {}").format(Identifier(self._recorder.channel_name)))
+                self._has_been_notified.set()
+                while not self._has_been_stopped and not self._thread_error:
+                    for _ in connection.notifies(timeout=_LISTENS_S, stop_after=1):
+                        self._has_been_notified.set()
+        except BaseException as error:  # noqa: BLE001 - as in the library: told to whoever waits
+            if self._thread_error is None:
+                self._thread_error = error
+            self.stop()

@@ -106,11 +106,10 @@ class SimLink(Link):
         """Return a client that reaches the station above, perhaps through a relay, and no other than that."""
         way = self._place.world.way(self._place.name, self.upstream)
         name = StationId(f"{way} {station}")
-        held = self._https.get(name)
-        if held is None:
+        if name not in self._https:
             connector = _Wire(way, answers=StationId(self.upstream), expected=station)
-            held = self._https[name] = aiohttp.ClientSession(connector=connector, trust_env=False)
-        return held
+            self._https[name] = (0, aiohttp.ClientSession(connector=connector, trust_env=False))
+        return self._https[name][1]
 
     async def _call(self, told: Callable[[Progress], None] | None) -> Outcome:
         return await self._caller.run(told)

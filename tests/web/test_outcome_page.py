@@ -28,9 +28,10 @@ def test_the_page_tells_result_reasons_and_what_was_corrected(tmp_path: Path) ->
         page = desk.get(f"/case/{case.hex()}").text
         head, _, timeline = page.partition('id="acts"')
         assert "<dt>结果</dt><dd><strong>不予</strong></dd>" in head
-        assert "<dt>决定</dt><dd>不予；理由：场所不符</dd>" in head
+        ruling = "不予；理由：场所不符；行政复议：溪山县人民政府；行政诉讼：溪山县人民法院"
+        assert f"<dt>决定</dt><dd>{ruling}</dd>" in head
         assert "误写的机关 → 溪山县人民政府" in timeline and "机关写错" in timeline
         told = json.loads(desk.get(f"/api/v1/case/{case.hex()}").raw)
         assert told["result"] == told["line"]["result"] == "不予"
-        assert told["outcome"] == [["决定", "不予；理由：场所不符"]]
+        assert told["outcome"] == [["决定", ruling]]
         assert "已决定 · 不予" in desk.get("/find?q=" + told["line"]["number"]).text

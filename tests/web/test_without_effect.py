@@ -105,7 +105,7 @@ def test_pages_tell_station_person_and_both_cases(counter: tuple[Counter, str]) 
     conflicts = desk.get("/conflicts").text
     assert "同一个编号给了几个办件" in conflicts and conflicts.count(number) >= 2
     row = desk.get("/board").text.partition(f"<small>{VILLAGE}</small>")[2].partition("</tr>")[0]
-    assert "不生效或重号" in row and "package.pins" in row
+    assert "不生效、重号或" in row and "package.pins" in row
     assert "有一段记录太大" in row
     form = desk.get("/safe")
     seen = desk.post("/safe/seen", {"once": form.field("once"), "sure": "1"})
