@@ -58,6 +58,7 @@ SLOW_FIRST = (
     "web/test_live.py", "web/test_demo_alive.py", "sync/test_nested_forks.py", "sync/test_county_chain.py",
     "web/test_locked_pages.py", "sync/test_altered_tables.py", "sync/test_stretches.py",
     "sync/test_slow_lines.py", "sync/test_bundle_faults.py", "audit/test_crew.py",
+    "cli/test_lost_machine_page.py", "web/test_played_pages.py", "web/test_tabs.py",
 )  # fmt: skip
 """Files that take longest, few tests though they hold: begun last, one worker would wait for the other."""
 
