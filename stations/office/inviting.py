@@ -136,7 +136,8 @@ def make_invite(
     held = registry.authority(registrar.key_id)
     if held is None or "registrar" not in held.roles_at(offer.station):
         raise AuthorityError("registry.not_registrar", action="invite station")
-    now_ms = ledger.clock.now_ms()
+    # Never from before what was ended, though the clock was ahead then: such an invite is good for nothing.
+    issued_at_ms = max(ledger.clock.now_ms(), registry.certificates_end_ms(offer.station))
     return Invite(
         ledger_genesis=ledger.genesis.pack(),
         registrar_public_key=registrar.public_key,
@@ -148,8 +149,8 @@ def make_invite(
         roles=(*offer.roles, *_service_roles(known)),
         addresses=offer.addresses,
         ca_fingerprint=ca_fingerprint,
-        issued_at_ms=now_ms,
-        expires_at_ms=now_ms + offer.days * DAY_MS,
+        issued_at_ms=issued_at_ms,
+        expires_at_ms=issued_at_ms + offer.days * DAY_MS,
         token=randomness(TOKEN_BYTES),
     )
 

@@ -8,7 +8,9 @@
     DIR/joins/<station>.issued   when the newest certificate of a station begins: see ``sync.joining.issued``
 
 A token is good for one TLS key. The same request sent again (the answer was lost, the newcomer crashed) gets
-a certificate again; another key is refused. The ``used`` file is written durably before the certificate
+a certificate again, after the invite is over only while its keys wait; another key is refused. What was
+written or used before a registrar ended the station's certificates is good for none: a stolen machine has
+its invite and the key that used it. The ``used`` file is written durably before the certificate
 exists, by whichever process comes first. The registry and the registrars are asked anew each time.
 
 Source: docs/protocol.md, "Joining".
@@ -58,7 +60,7 @@ class Settled:
 
     Attributes:
         name: of its file.
-        used_at_ms: when the invite was used.
+        used_at_ms: when the invite was used; no earlier than the certificates that had ended by then.
         rejection: the refusal; None when all its keys were enrolled.
     """
 
@@ -106,7 +108,8 @@ class JoinOffice:
         Raises:
             DataError: the request does not hold (``join.*``, ``invite.*``, ``pki.*``); ``join.other_ledger``;
                 ``join.other_ca`` when the CA was replaced since the invite was written.
-            AuthorityError: ``join.registrar``; ``invite.expired``; ``join.station``; ``join.rejected``.
+            AuthorityError: ``join.registrar``; ``invite.expired``; ``join.station``; ``join.rejected``;
+                ``tls.certificate_ended`` for an invite from before that act.
             RuleError: ``join.token_used``.
             StoreError: ``pki.ca_key`` and the disk's own reasons; the newcomer tries again.
         """
@@ -242,17 +245,22 @@ class JoinOffice:
 
     def _use(self, request: JoinRequest) -> None:
         invite, path = request.invite, self._path(request.invite, "used")
-        holder = holder_of(request.public_key)
-        used = _read_used(path)
+        registry, now_ms = self._registry(), self._clock.now_ms()
+        _check_after_end(registry, invite.station, invite.issued_at_ms)
+        holder, used = holder_of(request.public_key), _read_used(path)
         if used is None:
-            now_ms = self._clock.now_ms()
             check_expiry(invite, now_ms=now_ms)
             self._make_folder()
-            if write_once(path, pack_header((1, invite.station, holder, now_ms))):
+            # As the certificate begins: by a clock that was set back it was used before it was written.
+            begin_ms = certificate_begin_ms(registry, invite.station, now_ms=now_ms)
+            if write_once(path, pack_header((1, invite.station, holder, begin_ms))):
                 return
             used = _read_used(path)
         if used is None or used.holder != holder:
             raise RuleError("join.token_used", station=invite.station)
+        _check_after_end(registry, invite.station, used.at_ms)
+        if not self._path(invite, "request").exists():
+            check_expiry(invite, now_ms=now_ms)
 
     def _check_renewal(self, renewal: Renewal, peer: StationId) -> None:
         if renewal.ledger_id != self._ledger_id:
@@ -329,8 +337,7 @@ def check_in_force(registry: Registry, leaf: Leaf) -> None:
     Raises:
         AuthorityError: ``tls.certificate_ended``.
     """
-    if leaf.not_before_ms < registry.certificates_end_ms(leaf.station):
-        raise AuthorityError("tls.certificate_ended", station=leaf.station)
+    _check_after_end(registry, leaf.station, leaf.not_before_ms)
 
 
 def check_answering(registry: Registry, leaf: Leaf) -> None:
@@ -343,6 +350,16 @@ def check_answering(registry: Registry, leaf: Leaf) -> None:
     """
     if leaf.not_before_ms < registry.certificates_end_ms(leaf.station):
         raise AuthorityError(ANSWERER_ENDED, station=leaf.station)
+
+
+def _check_after_end(registry: Registry, station: StationId, at_ms: int) -> None:
+    """Refuse what is from before a registrar ended the station's certificates.
+
+    Raises:
+        AuthorityError: ``tls.certificate_ended``.
+    """
+    if at_ms < registry.certificates_end_ms(station):
+        raise AuthorityError("tls.certificate_ended", station=station)
 
 
 def _read_used(path: Path) -> _Used | None:

@@ -209,8 +209,11 @@ async def test_who_joins_after_certificates_were_ended_by_a_clock_ahead_gets_in(
     post = open_post(folder_of(county))
     ended_ms = post.registry.certificates_end_ms(NEW_VILLAGE)
     assert post.clock.now_ms() < ended_ms
+    county.clock = clock_at("2026-03-03 09:30")
+    file = folder_of(county).parent / "again.invite"
+    county.ok("invite", "station", NEW_VILLAGE, "--out", str(file), "--as", "R001")
     async with listening(post) as address:
-        home = await joined(post, tmp_path / "village", invited, address)
+        home = await joined(post, tmp_path / "village", file.read_bytes(), address)
         assert read_own_leaf(home, post.ledger_id).not_before_ms == ended_ms
         assert (await ask(address, calling_context(home, post.ledger_id)))[:2] == (200, NEW_VILLAGE.encode())
 

@@ -1,0 +1,92 @@
+"""What an invite is still good for once its station's certificates were ended, or its keys are settled."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ledger.facade import Home
+from sync.certs.credentials import calling_context, read_own_leaf
+from sync.certs.tls import joining_context
+from sync.joining.joinoffice import JoinOffice
+from sync.joining.newcomer import finish
+from sync.line.problem import decode_problem
+from tests.cli.conftest import Terminal
+from tests.sync.conftest import folder_of
+from tests.sync.post import Post, ask, listening, open_post
+from tests.sync.test_routes import NEW_VILLAGE, clock_at, invited, newcomer, post
+
+__all__ = ["invited", "post"]
+
+
+def written(county: Terminal, name: str) -> bytes:
+    """Let the registrar write one more invite for the village."""
+    file = folder_of(county).parent / name
+    words = ("--address", "https://127.0.0.1:9", "--out", str(file), "--as", "R001")
+    county.ok("invite", "station", NEW_VILLAGE, *words)
+    return file.read_bytes()
+
+
+async def asked(post: Post, raw: bytes) -> str:
+    """Send a request and return the code of the refusal; "" for an answer."""
+    context = joining_context(post.ca.certificate, ledger_id=post.ledger_id)
+    async with listening(post) as address:
+        status, answer, _ = await ask(address, context, "/sync/1/join", body=raw)
+        return "" if status == 200 else decode_problem(answer).code
+
+
+async def test_an_invite_from_before_the_end_gives_a_stolen_machine_no_certificate(
+    county: Terminal, invited: bytes, post: Post, tmp_path: Path
+):
+    """Its own invite was used and is known by its TLS key; another one lay beside it."""
+    stolen = newcomer(tmp_path / "stolen", invited)
+    unused = newcomer(tmp_path / "unused", written(county, "unused.invite"))
+    assert await asked(post, stolen.raw) == await asked(post, stolen.raw) == ""
+    county.ok("station", "end-certificates", NEW_VILLAGE, "--as", "R001")
+    ended = open_post(folder_of(county))
+    assert await asked(ended, stolen.raw) == "tls.certificate_ended"
+    assert await asked(ended, unused.raw) == "tls.certificate_ended"
+    # The new machine, with what was written since, is answered as often as it asks.
+    new = newcomer(tmp_path / "new", written(county, "new.invite"))
+    assert await asked(ended, new.raw) == await asked(ended, new.raw) == ""
+    assert await asked(ended, stolen.raw) == "tls.certificate_ended"
+
+
+async def test_an_invite_that_is_used_after_the_end_by_a_clock_that_was_ahead_is_good(
+    county: Terminal, invited: bytes, tmp_path: Path
+):
+    """The clock is right again: by it, what is written and used now would lie before the end."""
+    county.clock.set("2027-03-03 09:30")
+    county.ok("station", "end-certificates", NEW_VILLAGE, "--as", "R001")
+    county.clock = clock_at("2026-03-03 09:30")
+    ahead = open_post(folder_of(county))
+    assert await asked(ahead, newcomer(tmp_path / "old", invited).raw) == "tls.certificate_ended"
+    joining = newcomer(tmp_path / "new", written(county, "new.invite"))
+    context = joining_context(ahead.ca.certificate, ledger_id=ahead.ledger_id)
+    async with listening(ahead) as address:
+        for _ in range(2):
+            status, answer, _ = await ask(address, context, "/sync/1/join", body=joining.raw)
+            assert status == 200, answer
+        finish(joining, answer, randomness=os.urandom, complete=lambda path: None)
+        home = Home(tmp_path / "new")
+        ended_ms = ahead.registry.certificates_end_ms(NEW_VILLAGE)
+        assert read_own_leaf(home, ahead.ledger_id).not_before_ms >= ended_ms
+        assert (await ask(address, calling_context(home, ahead.ledger_id)))[:2] == (200, NEW_VILLAGE.encode())
+
+
+async def test_an_invite_that_is_over_is_answered_again_only_while_its_keys_wait(
+    county: Terminal, invited: bytes, post: Post, tmp_path: Path
+):
+    joining = newcomer(tmp_path / "village", invited)
+    assert await asked(post, joining.raw) == ""
+    post.clock.set("2026-06-03 09:30")
+    assert await asked(post, joining.raw) == ""
+    office = JoinOffice(
+        post.home, ledger_id=post.ledger_id, registry=lambda: post.registry, clock=post.clock,
+        randomness=os.urandom,
+    )  # fmt: skip
+    (waiting,) = office.waiting()
+    office.close(waiting)
+    assert await asked(post, joining.raw) == "invite.expired"
+    # And it does not wait again by that.
+    assert office.waiting() == []
