@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from ledger.errors import BanjianError, StoreError
 from ledger.facade import Home, Ledger
+from ledger.facade.peering.machinekeys import seed_in_use
 from ledger.facade.peering.receiptkey import KEY_MISSING, RECEIPT, receipt_key_fault
 from ledger.formats.bundle import bundle_public_key
 from ledger.types import StationId
@@ -69,7 +70,7 @@ def _bundle_key(home: Home, ledger: Ledger, station: StationId) -> Iterator[Chec
     enrolled = {one.public_key for one in ledger.knowledge.registry.service_keys(station, BUNDLE)}
     if not enrolled:
         return
-    seed = home.service_seed(station, BUNDLE)
+    seed = seed_in_use(home, ledger.knowledge.registry, station, BUNDLE)
     if seed is None:
         yield found("machine_keys", "warning", "doctor.bundle_key_missing", station=station)
     elif bundle_public_key(seed) not in enrolled:

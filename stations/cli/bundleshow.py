@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ledger.errors import BanjianError, ConfigError, DataError
 from ledger.facade.base.home import Home
+from ledger.facade.peering.machinekeys import opening_seed
 from ledger.formats.bundle import (
     SECTION_BRANCH,
     SECTION_EXCERPT,
@@ -82,7 +83,7 @@ def _surroundings(call: Call) -> tuple[Home | None, Mapping[LogId, StationId]]:
 
 
 def _content(home: Home | None, header: BundleHeader, raw: bytes) -> _Content | None:
-    seed = None if home is None else home.service_seed(header.receiver, "bundle")
+    seed = None if home is None else opening_seed(home, header.receiver, header.receiver_key)
     if seed is None:
         return None
     opened: OpenedPart = open_part(raw, seed)

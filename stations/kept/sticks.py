@@ -272,12 +272,12 @@ def _begins_well(path: Path) -> bool:
 
 def _in_order(exchange: Exchange, files: list[FileReport]) -> list[FileReport]:
     """Return files in the order in which they were written; those of which nobody can tell come last."""
-    seed = exchange.carried.seed()
 
     def written(file: FileReport) -> tuple[int, int, bytes, int, str]:
         try:
             raw = read_part(file.path, HEAD_BYTES)
             header = read_bundle_header(raw)
+            seed = exchange.carried.opening_seed(header.receiver_key)
             made_ms = open_part(raw, seed).manifest.created_at_ms if seed is not None else 0
         except BanjianError:
             return 1, 0, b"", 0, file.path.name

@@ -260,12 +260,15 @@ def _service_key(staging: Home, invite: Invite, purpose: str, randomness: Random
 
 
 def _take_over_keys(joining: Joining) -> None:
-    """Bring service keys and people's envelopes into a folder that joins again; envelopes there stay."""
+    """Bring service keys and people's envelopes into a folder that joins again; what is there stays.
+
+    An older service key counts until the new one is enrolled, and opens what was sealed to it.
+    """
     station = joining.invite.station
     for service in joining.request.services:
         seed = joining.staging.service_seed(station, service.purpose)
         if seed is not None:
-            joining.home.write_service_seed(station, service.purpose, seed)
+            joining.home.renew_service_seed(station, service.purpose, seed)
     for envelope in joining.staging.keys_dir.glob("*.key"):
         target = joining.home.keys_dir / envelope.name
         if not target.exists():

@@ -81,11 +81,11 @@ def open_own_part(exchange: Exchange, raw: bytes) -> OpenedPart:
     Raises:
         EncodingError, DataError: as ``open_part``.
         AuthorityError: ``bundle.receiver``; ``bundle.own_key`` when the key for sticks is not on this
-            machine; ``bundle.other_key`` for a part sealed to another key than the one that this station has
-            now: to one that it had before, or to that of a station of the same id in another county.
+            machine; ``bundle.other_key`` for a part sealed to another key than those that this machine has:
+            to one of a machine before it, or to that of a station of the same id in another county.
     """
     header = check_header(exchange, raw)
-    seed = exchange.carried.seed()
+    seed = exchange.carried.opening_seed(header.receiver_key)
     if seed is None:
         raise AuthorityError("bundle.own_key", station=exchange.station)
     try:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ledger.facade import Home
+from ledger.types import StationId
 from sync.certs.credentials import calling_context, read_own_leaf
 from sync.certs.tls import joining_context
 from sync.joining.joinoffice import JoinOffice
@@ -14,7 +15,7 @@ from sync.line.problem import decode_problem
 from tests.cli.conftest import Terminal
 from tests.sync.conftest import folder_of
 from tests.sync.post import Post, ask, listening, open_post
-from tests.sync.test_routes import NEW_VILLAGE, clock_at, invited, newcomer, post
+from tests.sync.test_routes import NEW_VILLAGE, clock_at, invited, joined, newcomer, post
 
 __all__ = ["invited", "post"]
 
@@ -90,3 +91,16 @@ async def test_an_invite_that_is_over_is_answered_again_only_while_its_keys_wait
     assert await asked(post, joining.raw) == "invite.expired"
     # And it does not wait again by that.
     assert office.waiting() == []
+
+
+async def test_who_joins_again_in_the_old_folder_keeps_the_old_machine_keys(
+    county: Terminal, invited: bytes, post: Post, tmp_path: Path
+):
+    home, keys = Home(tmp_path / "village"), []
+    async with listening(post) as address:
+        for invite in (invited, written(county, "again.invite")):
+            await joined(post, home.path, invite, address)
+            keys.append([home.service_seed(StationId(NEW_VILLAGE), name) for name in ("bundle", "receipt")])
+    for place, name in enumerate(("bundle", "receipt")):
+        assert list(home.service_seeds(StationId(NEW_VILLAGE), name)) == [keys[1][place], keys[0][place]]
+        assert keys[0][place] != keys[1][place]

@@ -138,17 +138,28 @@ class Home:
 
     def log_seed(self, log_id: LogId) -> bytes | None:
         """Return the signing key of an own log; None when this machine does not have it."""
-        seed = _read(self._log_key_path(log_id))
-        return seed if seed is not None and len(seed) == SEED_BYTES else None
+        return _seed(self._log_key_path(log_id))
 
     def write_service_seed(self, station: StationId, purpose: str, seed: bytes) -> None:
         """Keep the signing key of a service of a station (32 bytes)."""
         self._write_secret(self.secrets_dir / f"{purpose}-{station}.key", seed)
 
+    def renew_service_seed(self, station: StationId, purpose: str, seed: bytes) -> None:
+        """Keep a new key of a service (32 bytes); the one before stays beside it, under a number."""
+        before = self.service_seed(station, purpose)
+        older = self._older_seeds(station, purpose)
+        if before is not None and before not in (seed, *older):
+            self._write_secret(self.secrets_dir / f"{purpose}-{station}.{len(older) + 1}.key", before)
+        self.write_service_seed(station, purpose, seed)
+
     def service_seed(self, station: StationId, purpose: str) -> bytes | None:
-        """Return the signing key of a service of a station; None when this machine does not have it."""
-        seed = _read(self.secrets_dir / f"{purpose}-{station}.key")
-        return seed if seed is not None and len(seed) == SEED_BYTES else None
+        """Return the newest key of a service of a station; None when this machine does not have it."""
+        return _seed(self.secrets_dir / f"{purpose}-{station}.key")
+
+    def service_seeds(self, station: StationId, purpose: str) -> tuple[bytes, ...]:
+        """Return the keys of a service that this machine has or had, the newest first."""
+        newest = self.service_seed(station, purpose)
+        return (*(() if newest is None else (newest,)), *reversed(self._older_seeds(station, purpose)))
 
     def write_secret(self, name: str, content: bytes) -> Path:
         """Keep a secret of the machine durably, for its owner alone; returns its path."""
@@ -250,6 +261,12 @@ class Home:
     def _write_secret(self, path: Path, content: bytes) -> None:
         platform.write_durably(path, content, private=True)
 
+    def _older_seeds(self, station: StationId, purpose: str) -> list[bytes]:
+        found: list[bytes] = []
+        while (seed := _seed(self.secrets_dir / f"{purpose}-{station}.{len(found) + 1}.key")) is not None:
+            found.append(seed)
+        return found
+
     def _log_key_path(self, log_id: LogId) -> Path:
         return self.secrets_dir / f"log-{log_id.hex()}.key"
 
@@ -272,6 +289,11 @@ def one_line(raw: bytes, path: Path) -> str:
     if len(found) != 1:
         raise ConfigError("home.database_url", path=str(path))
     return found[0]
+
+
+def _seed(path: Path) -> bytes | None:
+    seed = _read(path)
+    return seed if seed is not None and len(seed) == SEED_BYTES else None
 
 
 def _read(path: Path) -> bytes | None:

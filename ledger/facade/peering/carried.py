@@ -20,6 +20,7 @@ from ledger.facade.logs.heldstates import LogState, ReceiptLine
 from ledger.facade.logs.opening import BRANCH_MARK
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held, newest_receipt
+from ledger.facade.peering.machinekeys import BUNDLE, opening_seed, seed_in_use
 from ledger.facade.transfer.feeds import START, FeedPlace, kept_place
 from ledger.formats.act import verify_act
 from ledger.formats.bundle import bundle_public_key
@@ -95,8 +96,15 @@ class Carried:
         return self._parts.knowledge.registry.station(station) is not None
 
     def seed(self) -> bytes | None:
-        """Return the key that opens what is sealed to this station; None when it is not on this machine."""
-        return self._parts.home.service_seed(self._held.station, "bundle")
+        """Return the key to which is sealed for this station; None when none is on this machine."""
+        return seed_in_use(self._parts.home, self._parts.knowledge.registry, self._held.station, BUNDLE)
+
+    def opening_seed(self, receiver_key: KeyId) -> bytes | None:
+        """Return the key that opens what is sealed to a key of this station, be it an older one.
+
+        One that is not on this machine is answered with the newest; None when none at all is.
+        """
+        return opening_seed(self._parts.home, self._held.station, receiver_key)
 
     def key_of(self, station: StationId) -> bytes | None:
         """Return the key to seal to a station with: the newest in force; None when none is enrolled."""

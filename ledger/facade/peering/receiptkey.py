@@ -13,6 +13,7 @@ from ledger.facade.base.home import Home
 from ledger.facade.logs.histories import branch_names
 from ledger.facade.logs.ownlog import newest_checkpoint
 from ledger.facade.opened.parts import Parts
+from ledger.facade.peering.machinekeys import seed_in_use
 from ledger.formats.checkpoint import Checkpoint, cosign, read_checkpoint, receipt_name
 from ledger.formats.keys import Ed25519Signer, Signer
 from ledger.registry.registry import Registry
@@ -37,7 +38,7 @@ def receipt_key_fault(home: Home, registry: Registry, station: StationId) -> str
     known = registry.station(station)
     if known is None or known.level == "village":
         return ""
-    seed = home.service_seed(station, RECEIPT)
+    seed = seed_in_use(home, registry, station, RECEIPT)
     if seed is None:
         return KEY_MISSING
     held = registry.authority(Ed25519Signer.from_seed(seed).key_id)
@@ -117,5 +118,6 @@ class Receipts:
         return cosign(read_checkpoint(checkpoint), name, signer, time_s=now_ms // 1000)
 
     def _signer(self) -> Signer | None:
-        seed = self._parts.home.service_seed(self._station, RECEIPT)
+        registry = self._parts.knowledge.registry
+        seed = seed_in_use(self._parts.home, registry, self._station, RECEIPT)
         return None if seed is None else Ed25519Signer.from_seed(seed)
