@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from audit.checking.verify import verify_ledger
+from ledger.facade.base.synctables import SYNC_FINDINGS, SYNC_MARKS
 from ledger.facade.peering.between import station_board, sync_status
+from ledger.facade.transfer.leakedkeys import KEY_LEAKED, MARK_LEAKED
+from ledger.formats.bundle import bundle_public_key
+from ledger.formats.keys import X25519, key_id
+from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, StationId
 from stations.office.enrolling import retirement
+from tests.sync.test_without_effect import finish
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 
 
@@ -87,3 +93,42 @@ def test_what_comes_late_of_a_key_that_ended_in_good_order_is_usual(world: World
     case = world.receive(VILLAGE)
     world.sync(VILLAGE)
     assert told(world, TOWN) == [] and on_page(world, TOWN, case) == []
+
+
+@pytest.mark.parametrize("mark", [None, "1", "999999", "as it never was"])
+def test_what_an_older_program_did_not_look_for_is_told_when_the_ledger_is_opened(
+    world: World, mark: str | None
+) -> None:
+    """Nothing comes to the registry after an update: it is looked for all the same, once."""
+    end_key(world)
+    world.receive(VILLAGE, applicant="假的人")
+    world.session(VILLAGE)
+    world.sync(TOWN)
+    expected = told(world, TOWN)
+    assert expected == [("act.key_leaked", VILLAGE)] * 2
+    with world[TOWN].ledger.store.write() as tx:
+        tx.delete(SYNC_FINDINGS, {"code": KEY_LEAKED})
+        tx.delete(SYNC_MARKS, {"name": MARK_LEAKED})
+        if mark is not None:
+            tx.insert(SYNC_MARKS, [(MARK_LEAKED, mark)])
+    assert told(world, TOWN) == []
+    finish(world, TOWN)
+    assert told(world, TOWN) == expected
+
+
+def test_a_leaked_key_that_signs_no_acts_is_not_looked_for(world: World) -> None:
+    county = world[COUNTY].ledger
+    public_key = bundle_public_key(bytes(range(32)))
+    facts = registry_actions.enrol_service(
+        purpose="bundle", station=VILLAGE, alg=X25519, public_key=public_key
+    )
+    county.register("enrol_service", facts, world.registrar)
+    facts = registry_actions.retire_key(key_id=key_id(X25519, public_key), reason="compromised", log_sizes=())
+    county.register("retire_key", facts, world.registrar)
+    world.sync(TOWN)
+    for station in (COUNTY, TOWN):
+        with world[station].ledger.store.read() as tx:
+            assert tx.get(SYNC_MARKS, (MARK_LEAKED,)) is None
+    end_key(world)
+    with world[COUNTY].ledger.store.read() as tx:
+        assert tx.get(SYNC_MARKS, (MARK_LEAKED,)) is not None

@@ -14,7 +14,8 @@ from typing import Final
 
 from ledger.cases.shape import CaseFinding
 from ledger.errors import BanjianError
-from ledger.facade.base.synctables import SYNC_FINDINGS
+from ledger.facade.base.marks import kept_number
+from ledger.facade.base.synctables import SYNC_FINDINGS, SYNC_MARKS
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.logs.histories import branch_names
 from ledger.facade.logs.opening import BRANCH_MARK, Holdings
@@ -29,6 +30,9 @@ from ledger.types import CaseId, KeyId, LogId
 KEY_LEAKED: Final = "act.key_leaked"
 NOTICE: Final = "case.notice.key_leaked"
 COMPROMISED = "compromised"
+KIOSK = "kiosk"
+MARK_LEAKED: Final = "leaked_looked_for"
+"""Up to which size of the registry acts by keys that it says have leaked were looked for."""
 
 
 def is_leaked(registry: Registry, actor: KeyId, log_id: LogId, seq: int) -> bool:
@@ -44,27 +48,34 @@ def is_leaked(registry: Registry, actor: KeyId, log_id: LogId, seq: int) -> bool
     return ended is not None and ended.reason == COMPROMISED and seq > ended.seen_size(log_id)
 
 
-def note_leaked(store: Store, registry: Registry, holdings: Holdings, *, since: int) -> None:
+def note_leaked(store: Store, registry: Registry, holdings: Holdings, *, anew: bool) -> None:
     """Note what was here before it was known that the key had leaked.
+
+    Up to which size of the registry that was done is written down with it: an older program did not look, and
+    the power may fail in between. Where no key ever leaked nothing is.
 
     Args:
         store: the open store, as its one writer.
         registry: as held by now.
         holdings: the logs.
-        since: entries of the registry before it grew.
+        anew: whether the registry was folded anew, so that earlier ends may count otherwise.
     """
-    ended = {
+    leaked = {
         key: one
         for key, one in registry.retirements().items()
-        if one.position > since and one.reason == COMPROMISED
+        if one.reason == COMPROMISED and _signs_acts(registry, key, one)
     }
-    if not ended:
+    if not leaked:
         return
     with store.read() as tx:
-        rows = list(_found(tx, holdings, ended))
-    if rows:
+        looked = kept_number(tx, MARK_LEAKED)
+        since = 0 if anew or looked > registry.size else looked
+        ended = {key: one for key, one in leaked.items() if one.position > since}
+        rows = list(_found(tx, holdings, ended)) if ended else []
+    if ended:
         with store.write() as tx:
             tx.insert_missing(SYNC_FINDINGS, rows)
+            tx.upsert(SYNC_MARKS, [(MARK_LEAKED, str(registry.size))])
 
 
 def leaked_notices(
@@ -88,6 +99,12 @@ def leaked_notices(
     if not acts:
         return ()
     return (CaseFinding(NOTICE, tuple(acts), {"staff_no": "、".join(sorted(people)), "count": len(acts)}),)
+
+
+def _signs_acts(registry: Registry, key: KeyId, ended: Retirement) -> bool:
+    """Tell whether a key may have signed acts: those for receipts and sticks never do."""
+    held = registry.authority(key, size=ended.position - 1)
+    return held is None or held.kind != "service" or held.purpose == KIOSK
 
 
 def _found(tx: ReadTx, holdings: Holdings, ended: Mapping[KeyId, Retirement]) -> Iterator[Row]:

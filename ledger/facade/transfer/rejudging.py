@@ -39,13 +39,12 @@ BATCH = 100
 
 def learn_county(store: Store, view: CaseView, *, book: CaseBook, fold: CountyFold) -> None:
     """Take in what came of registry and catalogue; judge again what waited for it or rests on it."""
-    since = fold.knowledge.registry.size
     with store.read() as tx:
         anew = fold.follow(tx)
     book.forget_all()
     renew_latecomers(store, view, fold.knowledge, anew=anew)
     _judge_waiting(store, book, fold, anew=anew)
-    note_leaked(store, fold.knowledge.registry, fold.holdings, since=0 if anew else since)
+    note_leaked(store, fold.knowledge.registry, fold.holdings, anew=anew)
     if anew:
         _judge_all(store, view, book, fold.knowledge.registry)
     if _marked(store) != fold.mark:
@@ -57,6 +56,7 @@ def finish_judging(store: Store, view: CaseView, *, book: CaseBook, fold: County
     """Judge again what a power cut broke off, and make the lights anew if calendars have come."""
     anew = is_folded_anew(store, fold)
     _judge_waiting(store, book, fold, anew=anew)
+    note_leaked(store, fold.knowledge.registry, fold.holdings, anew=anew)
     if anew:
         _judge_all(store, view, book, fold.knowledge.registry)
         _mark(store, fold.mark)
