@@ -316,10 +316,11 @@ def _match_line(visit: Visit, ledger: Ledger, match: Match, case: CaseRow | None
     words = {"applicant": "web.diff_applicant", "item": "web.diff_item", "id_no": "web.roster_id_no"}
     differing = say("web.list_and").join(say(words[one]) for one in match.contradicting)
     outcome = say(f"web.match_{match.outcome}")
+    key = "web.match_link_but" if match.outcome == "link" else "web.match_in"
     return MatchLine(
         row=row.row,
         outcome=match.outcome,
-        words=say("web.match_in", outcome=outcome, what=differing) if differing else outcome,
+        words=say(key, outcome=outcome, what=differing) if differing else outcome,
         external_no=row.external_no,
         item=row.item or row.item_code,
         applicant=say("web.roster_erased") if row.erased else row.applicant,
