@@ -188,8 +188,7 @@ class _Writer:
             unlisted = [f"document.{action}_lacking"]
         keys = (*unlisted, f"document.{action}{of_result}", f"document.{action}", "document.any")
         words, told = self._words(), self._deemed()
-        is_deemed = bool(told)
-        if is_deemed:
+        if is_deemed := bool(told):
             # Whatever was signed since: silence has accepted all of it, and nothing may end it any more.
             keys = ("document.accept_deemed",)
         told.append(say(next(key for key in keys if say.has(key)), **words))
