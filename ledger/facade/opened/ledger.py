@@ -281,6 +281,7 @@ class Ledger:
 
         Raises:
             StoreError: ``log.open`` when the station has a log here that is sound.
+            RuleError: ``log.not_below``: nobody would pass on what is recorded here for it.
             AuthorityError: the signer has no role at the station.
         """
         return self.parts.county.open_log("station", station, signer).log_id
