@@ -110,6 +110,24 @@ def test_a_county_checkpoint_that_own_entries_name_is_missed(county: Terminal) -
     assert "doctor.county_seen_lost" in _codes(county, *FULL)
 
 
+def test_a_full_look_finds_the_memory_of_the_county_turned_back(county: Terminal) -> None:
+    home = Home(_folder(county))
+    for name in ("甲", "乙", "丙"):
+        _receive(county, name)
+        with Ledger.open(home, clock=county.clock, write=True) as ledger:
+            merge(ledger)
+    _receive(county, "丁")
+    assert "doctor.county_seen_order" not in _codes(county, *FULL)
+    hurt(
+        home.path,
+        "UPDATE county_checkpoints SET number = -1 WHERE number = 1",
+        "UPDATE county_checkpoints SET number = 1 WHERE number = 3",
+        "UPDATE county_checkpoints SET number = 3 WHERE number = -1",
+    )
+    assert "doctor.county_seen_order" in _codes(county, *FULL)
+    assert "doctor.county_seen_order" not in _codes(county, *PLAIN), "the entries are read by a full look"
+
+
 def _codes(terminal: Terminal, *words: str) -> set[str]:
     return {row["code"] for row in terminal.run(*words).json["checks"]}
 
