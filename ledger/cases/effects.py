@@ -104,7 +104,8 @@ def _deficit(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str,
 def _proof_commitment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     promised = texts(act.facts.get("commitments"))
     draft.proof_commitments |= promised
-    draft.correction -= promised | texts(act.facts.get(WAIVED))
+    # what was handed in before the notice is found good by who accepts: nothing else lets the list be left
+    draft.correction -= promised | texts(act.facts.get(WAIVED)) | draft.supplied
     return at_hand(draft, act.station, act.station_level, rules.item)
 
 
