@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.calendars import calendar_set
 from ledger.cases.case import fold_case
 from ledger.cases.order import fold_order
 from ledger.cases.permit import may
 from ledger.cases.shape import CaseAct, CaseState
+from ledger.clocks.notices import calendar_refusal
+from ledger.types import Facts
 from tests.cases.counter import (
     ARCHIVIST,
     CLERK,
@@ -24,6 +27,7 @@ from tests.cases.counter import (
     OFFICER,
     OTHER_VILLAGE,
     PERMIT,
+    SUPERVISOR,
     TOWN,
     TOWN_CLERK,
     VILLAGER,
@@ -242,6 +246,43 @@ def test_what_a_deficit_defers_travels_with_nothing() -> None:
     assert story.events(story.move(TOWN_CLERK, CLERK)) == ("deciding_supply", "deciding_receipt")
     assert story.state.deficit == {"m04"}
     assert supply(story, VILLAGER, "m04") == ("deficit_cleared",)
+
+
+def lapses(story: Story) -> str:
+    """Return why the head's desk would not let the case lapse after the day told, "" where it would."""
+    tried = Story(story.item, story.now, list(story.acts))
+    act = tried.act(HEAD, "lapse", {"applicant_told": True}, when="2026-03-23 09:00")
+    rules = story.rules
+    refused = calendar_refusal(story.state, rules.case_type.actions["lapse"], act, rules, calendar_set())
+    return "" if refused is None else refused.code
+
+
+@pytest.mark.parametrize(("paper", "refused"), [(True, "case.nothing_missing"), (False, "")])
+def test_papers_that_came_after_a_notice_from_paper_let_no_case_lapse(paper: bool, refused: str) -> None:
+    """Given on the 11th, supplied on the 12th, entered late: of live acts the order says what was first."""
+    story = Story(FOOD)
+    story.receive(TOWN_CLERK, "2026-03-10 09:00")
+    story.act(TOWN_CLERK, "supply", {"materials": ["m01", "m02"]}, when="2026-03-12 09:00")
+    late: Facts = {"late_entry": {"paper_no": "9", "reason": "network"}} if paper else {}
+    notice: Facts = {"missing": ["m01", "m02"], "due": DUE, **late}
+    story.act(TOWN_CLERK, "request_correction", notice, when="2026-03-11 09:00")
+    assert listed(story) == ("correcting", {"m01", "m02"})
+    assert lapses(story) == refused
+    assert story.reason(story.act(TOWN_CLERK, "accept", when="2026-03-13 09:00")) == ""
+
+
+@pytest.mark.parametrize(("papers", "refused"), [(["m01", "m02"], "case.nothing_missing"), (["m01"], "")])
+def test_papers_unknown_to_the_notice_let_no_case_lapse(papers: list[str], refused: str) -> None:
+    story = Story(FOOD)
+    opened = story.receive(TOWN_CLERK)
+    came = story.act(VILLAGER, "supply", {"materials": papers}, after=[opened])  # type: ignore[dict-item]
+    notice: Facts = {"missing": ["m01", "m02"], "due": DUE}
+    asked = story.act(TOWN_CLERK, "request_correction", notice, after=[opened])
+    story.act(
+        SUPERVISOR, "adjudicate", {"uphold": [came.act_id, asked.act_id], "set_aside": [], "reason": "都有效"}
+    )
+    assert not story.state.in_conflict and listed(story) == ("correcting", {"m01", "m02"})
+    assert lapses(story) == refused
 
 
 @dataclass
