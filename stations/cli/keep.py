@@ -15,7 +15,7 @@ from stations.checkup.told import check_message
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
-from stations.cli.session import desk, reading, station_for
+from stations.cli.session import desk, making_lists, reading, station_for
 from stations.cli.types import OneOf, WholeNumber
 from stations.config import StationConfig
 from stations.kept import platformlist
@@ -204,7 +204,14 @@ def serve(
         call.app.out.flush()
 
     app = call.app
-    server.serve(home, config=config, clock=app.clock, randomness=app.randomness, started=started)
+    server.serve(
+        home,
+        config=config,
+        clock=app.clock,
+        randomness=app.randomness,
+        started=started,
+        watch=making_lists(call),
+    )
     call.hint("serve.stopped")
     return 0
 
