@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal, NamedTuple
 
 from ledger.days.calendar import local_date
@@ -78,12 +78,14 @@ class Match:
     Attributes:
         case: None unless exactly one fits.
         contradicting: in what the row and the case contradict each other, see ``contradictions``.
+        may_mean: every case whose person the row may name, whatever came of it.
     """
 
     row: ExportRow
     outcome: Outcome
     case: CaseRow | None = None
     contradicting: tuple[str, ...] = ()
+    may_mean: tuple[CaseId, ...] = ()
 
 
 def read_export(
@@ -171,7 +173,10 @@ def match_rows(
         if not by_number and _whole_number(row):
             # The number may be an agent's there, or one that was corrected since.
             fits = [one for one in fits if "id_no" not in one.contradicting]
-        matches.append(_match(row, fits, by_number=by_number))
+        # Of one number or case each is of the person; of a name alone, those that are the reader's business.
+        people = found if by_number or _whole_number(row) else seen
+        match = _match(row, fits, by_number=by_number)
+        matches.append(replace(match, may_mean=tuple(case.case_id for case in people)))
     return matches
 
 
@@ -294,6 +299,23 @@ def same_number(id_no: str, row: ExportRow) -> bool:
 def same_name(case: CaseRow, row: ExportRow) -> bool:
     """Tell whether a row may be of the case's applicant; where a name is not known, or hidden, it may."""
     return shows_name(row.applicant, case.applicant)
+
+
+def may_be_of(case: CaseRow, row: ExportRow, id_no: str) -> bool:
+    """Tell whether a row may name the applicant of a case, by what of the two is known.
+
+    Args:
+        case: with the name of its applicant.
+        row: of the platform's list.
+        id_no: identity number of the applicant, "" where it is not known.
+    """
+    named = bool(row.item) and fold(case.item_name) == fold(row.item)
+    if (row.item_code or row.item) and not same_item(case, row) and not named:
+        return False
+    if id_no and _whole_number(row):
+        return same_number(id_no, row)
+    known = bool(row.applicant and case.applicant)
+    return known and same_name(case, row) and same_number(id_no, row)
 
 
 def same_item(case: CaseRow, row: ExportRow) -> bool:

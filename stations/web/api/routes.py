@@ -39,7 +39,7 @@ from stations.web.api.shapes import (
     Session,
 )
 from stations.web.cases import acting, casepage, receiving, signedbefore
-from stations.web.cases.erased import drop_of
+from stations.web.cases.erased import before_erasing, drop_of
 from stations.web.overview import county, figures, today
 from stations.web.rows import lines_of
 from stations.web.safety import read_safety
@@ -183,6 +183,8 @@ async def act(visit: Visit) -> web.Response:
         done = acting.perform_once(visit, ledger, case_id, body.action, form, heads=body.heads, strict=True)
         return _told(done, "", reason=_reason(visit, ledger, done))
 
+    if body.action == ERASE:
+        await before_erasing(visit, case_id)
     answered = await _once(visit, once, work, said=said)
     if body.action == ERASE:
         await drop_of(visit, case_id)
