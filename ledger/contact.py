@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
@@ -9,6 +11,10 @@ from ledger.errors import InputError
 from ledger.identity import check_id_number, phone_form
 
 PHONE_DIGITS_MIN: Final = 3
+PHONE_DIGITS_MAX: Final = 20
+"""Most digits that stand together: with the country, the area and an extension none has more."""
+_RESIDENT_END: Final = re.compile(r"[0-9]{17}[0-9xX]\Z")
+_DIGITS: Final = re.compile(r"[0-9]+")
 
 
 def check_phone(phone: str, *, whose: str = "applicant") -> str:
@@ -17,8 +23,12 @@ def check_phone(phone: str, *, whose: str = "applicant") -> str:
     What other stations have signed is never judged by this: it is for who types one.
 
     Raises:
-        InputError: ``identity.phone`` with fewer than three digits.
+        InputError: ``identity.phone`` with fewer than three digits; ``identity.too_long`` with more of them
+            together than a number has. Two numbers may stand beside each other.
     """
+    count = max((len(run) for run in _DIGITS.findall(unicodedata.normalize("NFKC", phone))), default=0)
+    if count > PHONE_DIGITS_MAX:
+        raise InputError("identity.too_long", field="phone", most=PHONE_DIGITS_MAX, count=count, whose=whose)
     if len(phone_form(phone)) < PHONE_DIGITS_MIN:
         raise InputError("identity.phone", whose=whose)
     return phone
@@ -32,15 +42,28 @@ def is_resident_number(text: str) -> bool:
         return False
 
 
+def split_resident(text: str) -> tuple[str, str]:
+    """Return what stands before a resident number at the end of a text, and that number; "" for none.
+
+    A scan gun types behind whatever stands already where the cursor is.
+    """
+    narrow = unicodedata.normalize("NFKC", text).strip()
+    found = _RESIDENT_END.search(narrow)
+    if found is None or not is_resident_number(found[0]):
+        return text, ""
+    return narrow[: found.start()].strip(), found[0].upper()
+
+
 def check_contact(texts: Mapping[str, str], *, whose: str = "applicant") -> None:
-    """Check how somebody is reached; what other stations have signed is never judged by this.
+    """Check a name and how somebody is reached; what other stations have signed is never judged by this.
 
     Raises:
         InputError: ``identity.misplaced`` for a resident number, as a scan gun puts it where the cursor
-            stands; ``identity.phone``.
+            stands, alone or behind what is there; ``identity.phone``, ``identity.too_long``.
     """
-    for field in ("phone", "address"):
-        if is_resident_number(texts.get(field, "")):
+    for field in ("name", "phone", "address"):
+        text = texts.get(field, "")
+        if split_resident(text)[1] or is_resident_number(text):
             raise InputError("identity.misplaced", field=field, whose=whose)
     if texts.get("phone"):
         check_phone(texts["phone"], whose=whose)

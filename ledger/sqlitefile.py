@@ -5,6 +5,7 @@ Shared by the reader and by the store's SQLite backend.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sqlite3
@@ -57,6 +58,18 @@ def file_uri(path: Path, *, mode: str, immutable: bool = False) -> str:
     return f"file:{text}?mode={mode}{'&immutable=1' if immutable else ''}"
 
 
+def companion(path: Path, suffix: str) -> Path:
+    """Return the file that SQLite looks for beside a database: ``-wal``, ``-journal`` or ``-shm``.
+
+    Beside the file itself: what links to it lies elsewhere, and may be called otherwise.
+
+    Source: SQLite, ``unixFullPathname`` in os_unix.c, which follows links.
+    """
+    # Where links go in a circle, ``Path.resolve`` of some versions of Python raises; this one never does.
+    itself = Path(os.path.realpath(path))
+    return itself.with_name(itself.name + suffix)
+
+
 def unwritable_copy(path: Path, stack: ExitStack) -> Path:
     """Return what is read of a ledger file in a folder where nothing can be made: the file itself, or a copy.
 
@@ -67,13 +80,13 @@ def unwritable_copy(path: Path, stack: ExitStack) -> Path:
     Raises:
         OSError: there is no room for the copy.
     """
-    log = path.with_name(path.name + "-wal")
+    log = companion(path, "-wal")
     if not log.exists() or log.stat().st_size == 0:
         return path
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="banjian-")))
     copy = folder / path.name
     shutil.copyfile(path, copy)
-    shutil.copyfile(log, folder / log.name)
+    shutil.copyfile(log, companion(copy, "-wal"))
     return copy
 
 
@@ -84,7 +97,7 @@ def has_rollback_journal(path: Path) -> bool:
     one that a power cut leaves behind while a backup's copy gets its write-ahead log is none: it holds page 1
     as it is but for the mode.
     """
-    journal = path.with_name(path.name + "-journal")
+    journal = companion(path, "-journal")
     try:
         if not journal.is_file() or not journal.stat().st_size:
             return False
@@ -122,7 +135,7 @@ def require_no_journal(path: Path) -> None:
         StoreError: ``store.journal``.
     """
     if has_rollback_journal(path):
-        raise StoreError("store.journal", file=path.name)
+        raise StoreError("store.journal", file=companion(path, "").name)
 
 
 def check_identity(connection: sqlite3.Connection, path: Path) -> int:

@@ -26,7 +26,7 @@ from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.opened.beside import draft_log, submit_act, submit_county, submit_erasure
 from ledger.facade.peering.between import accept_county_note, mark_seen
-from ledger.types import LogId, StationId
+from ledger.types import LogId, StationId, Watch
 from stations.config import StationConfig
 from stations.serving.bundleroute import add_bundle_route
 from stations.serving.ledgerthread import LedgerThread
@@ -90,6 +90,7 @@ class StationServer:
         randomness: for salts and nonces.
         started: called once the server listens, with where it does.
         keeps_in_step: whether it calls the station above by itself, or only when asked.
+        watch: as of ``Ledger.open``.
     """
 
     def __init__(
@@ -101,8 +102,10 @@ class StationServer:
         randomness: Randomness,
         started: Callable[[Listening], None],
         keeps_in_step: bool = True,
+        watch: Watch | None = None,
     ) -> None:
         self._home = home
+        self._watch = watch
         self._clock = clock
         self._randomness = randomness
         self._started = started
@@ -266,7 +269,12 @@ class StationServer:
 
     def _open(self) -> Ledger:
         return Ledger.open(
-            self._home, clock=self._clock, randomness=self._randomness, write=True, station=self._station
+            self._home,
+            clock=self._clock,
+            randomness=self._randomness,
+            write=True,
+            station=self._station,
+            watch=self._watch,
         )
 
     async def _listen(self) -> tuple[str, BanjianError | None]:
@@ -340,6 +348,7 @@ def serve(
     clock: Clock,
     randomness: Randomness,
     started: Callable[[Listening], None],
+    watch: Watch | None = None,
 ) -> None:
     """Run the server until the process is asked to stop.
 
@@ -354,7 +363,9 @@ def serve(
         if sys.platform != "win32":
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, stop.set)
-        server = StationServer(home, config=config, clock=clock, randomness=randomness, started=started)
+        server = StationServer(
+            home, config=config, clock=clock, randomness=randomness, started=started, watch=watch
+        )
         await server.run(stop)
 
     gc.set_threshold(GARBAGE_AFTER)

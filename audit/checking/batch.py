@@ -210,7 +210,7 @@ class Walk:
         if county_seen == before:
             return
         if county_seen:
-            self._tally.seen.setdefault((self._context.name, county_seen), seq)
+            self._tally.see(self._context.name, county_seen, first=seq, last=seq)
         else:
             self._find("merge.seen_dropped", seq)
 

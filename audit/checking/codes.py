@@ -57,11 +57,11 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 receipt.row cosignature.key cosignature.signature
                 log.branch_place log.branch_unproven sparse.unproven
                 merge.version merge.field merge.frame merge.order merge.head
-                merge.seen_missing merge.seen_dropped""",
+                merge.seen_missing merge.seen_dropped merge.seen_order""",
             "warning": """
                 log.no_checkpoint log.uncovered log.branch sparse.fork receipt.key_unknown
                 entry.version entry.field entry.log entry.sequence entry.chain
-                merge.inconsistent merge.unproven""",
+                merge.inconsistent merge.unproven merge.seen_order""",
             "notice": "log.uncovered merge.behind",
         },
         "4. each act": {

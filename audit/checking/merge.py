@@ -207,7 +207,7 @@ def merge_keys(openings: Sequence[Opening], sparse: Sequence[SparseLog]) -> dict
 def check_seen(
     source: Source,
     keys: Mapping[str, bytes],
-    named: Mapping[tuple[str, bytes], int],
+    named: Mapping[tuple[str, bytes], tuple[int, int]],
     report: Callable[[Finding], None],
 ) -> None:
     """Check the county's checkpoints that were kept, and tell of those that are evidence against it.
@@ -215,10 +215,12 @@ def check_seen(
     Args:
         source: the file.
         keys: public key of each merge log, by name.
-        named: hashes of the checkpoints that entries written here name, by log, with the first such entry.
+        named: hashes of the checkpoints that entries written here name, by log, with the first such entry
+            and the last one that names it after another.
         report: takes findings.
     """
-    taken: set[bytes] = set()
+    taken: dict[bytes, list[int]] = {}
+    memory = _Memory(report)
     for due, (number, log, size, note, state) in enumerate(source.rows(_SEEN), start=1):
         name, seq = str(log), size if isinstance(size, int) else 0
         if name not in keys:
@@ -233,11 +235,60 @@ def check_seen(
             continue
         if (opened.size, number) != (size, due) or state not in ("", *_EVIDENCE):
             report(error("checkpoint.row", log=name, seq=seq))
-        elif state:
+            continue
+        hashed = checkpoint_hash(opened)
+        if state:
             report(warning(str(state), log=name, seq=seq))
+            memory.refused.add(hashed)
         else:
-            taken.add(checkpoint_hash(opened))
+            taken.setdefault(hashed, []).append(due)
+            memory.take(name, seq, hashed)
     # An entry names what was taken before it was written, and nothing taken is ever put away.
-    for (log_name, hashed), first_seq in named.items():
+    for (log_name, hashed), (first_seq, _) in named.items():
         if hashed not in taken:
             report(error("merge.seen_missing", log=log_name, seq=first_seq))
+    _check_order(taken, named, report)
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What was taken so far: it grows, along each log and from a log to the one that continues it.
+
+    People may accept an older checkpoint (``banjian county accept``): it is told, and is no error. What they
+    accept is mostly one that was refused first.
+    """
+
+    report: Callable[[Finding], None]
+    refused: set[bytes] = field(default_factory=set)
+    newest: tuple[str, int] = ("", 0)
+    logs: set[str] = field(default_factory=set)
+
+    def take(self, name: str, size: int, hashed: bytes) -> None:
+        """Take the next one in the order of the rows."""
+        log, before = self.newest
+        back = size <= before if name == log else name in self.logs
+        if back and hashed not in self.refused:
+            self.report(warning("merge.seen_order", log=name, seq=size))
+        self.newest = (name, size)
+        self.logs.add(name)
+
+
+def _check_order(
+    taken: Mapping[bytes, Sequence[int]],
+    named: Mapping[tuple[str, bytes], tuple[int, int]],
+    report: Callable[[Finding], None],
+) -> None:
+    """Tell of entries that name a checkpoint which was taken before one that an earlier entry names.
+
+    An entry names the newest; one that was taken twice may be named by entries between others.
+    """
+    numbered = sorted(
+        (log, taken[hashed][0], first, last)
+        for (log, hashed), (first, last) in named.items()
+        if len(taken.get(hashed, ())) == 1
+    )
+    newest = ("", 0)
+    for log, _, first, last in numbered:
+        if newest[0] == log and first < newest[1]:
+            report(error("merge.seen_order", log=log, seq=newest[1]))
+        newest = (log, max(last, newest[1] if newest[0] == log else 0))

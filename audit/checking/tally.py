@@ -17,7 +17,8 @@ class Tally:
         broken: places of frames that do not decode as a whole.
         unkeyed: personal bodies that lie here without the key of their case, by case.
         taken: personal bodies of acts that were written here and lie nowhere, by case: right if erased.
-        seen: hashes of county checkpoints that entries written here name, by log, with the first such entry.
+        seen: hashes of county checkpoints that entries written here name, by log, with the first such entry
+            and the last one that names it after others.
     """
 
     acts: int = 0
@@ -32,7 +33,7 @@ class Tally:
     broken: set[tuple[str, int]] = field(default_factory=set)
     unkeyed: Counter[bytes] = field(default_factory=Counter)
     taken: Counter[bytes] = field(default_factory=Counter)
-    seen: dict[tuple[str, bytes], int] = field(default_factory=dict)
+    seen: dict[tuple[str, bytes], tuple[int, int]] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
         """Take another tally into this one."""
@@ -48,5 +49,10 @@ class Tally:
         self.broken |= other.broken
         self.unkeyed.update(other.unkeyed)
         self.taken.update(other.taken)
-        for named, seq in other.seen.items():
-            self.seen.setdefault(named, seq)
+        for (log, hashed), (first, last) in other.seen.items():
+            self.see(log, hashed, first=first, last=last)
+
+    def see(self, log: str, hashed: bytes, *, first: int, last: int) -> None:
+        """Keep that entries of a log name a county checkpoint, the first and the last of these positions."""
+        held = self.seen.get((log, hashed), (first, last))
+        self.seen[log, hashed] = (min(held[0], first), max(held[1], last))

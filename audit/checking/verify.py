@@ -125,15 +125,21 @@ def verify_ledger(
             collector.add(error("file.unreadable", cause=raised.code))
             return make_report(collector)
         if file.has_journal:
-            collector.add(error("file.journal", name=f"{database.name}-journal"))
+            collector.add(error("file.journal", name=_beside(database, "-journal").name))
         source = stack.enter_context(Source(file, collector.add))
         audit = _Audit(source, file.opened, collector, storage_key=storage_key, crew=crew, fold=cases)
         return audit.run(trust, list(against))
 
 
+def _beside(database: Path, suffix: str) -> Path:
+    """Return what SQLite looks for beside the file itself, also where a link leads to it."""
+    itself = Path(os.path.realpath(database))
+    return itself.with_name(itself.name + suffix)
+
+
 def _start_crew(database: Path, workers: int, helpers_from_bytes: int, stack: ExitStack) -> Crew | None:
     """Return helpers for a large file, None where this process does as well alone or can have no others."""
-    waiting = database.with_name(database.name + "-wal")
+    waiting = _beside(database, "-wal")
     size = database.stat().st_size + (waiting.stat().st_size if waiting.is_file() else 0)
     if workers == 1 or size < helpers_from_bytes or not may_start_processes():
         return None

@@ -22,6 +22,8 @@ Effect = Callable[[Draft, CaseAct, Rules, int], tuple[str, ...]]
 
 NO_NUMBER: Final = "—"
 """Stands for a number elsewhere that a case has not, or has no more: texts of facts are never empty."""
+ASKED_AGAIN: Final = "case.finding.asked_again"
+"""The finding about a list that names what was handed in."""
 _EPOCH = date(1970, 1, 1)
 _DAYS_MAX = (date.max - _EPOCH).days
 _LOOKED_AT: Final = frozenset(("organ_receipt", "full_supply"))
@@ -70,7 +72,7 @@ def _correction(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[s
     repeated = missing & draft.supplied
     if repeated:
         # a material already handed in may not be asked again (行政许可法 Art. 35; 优化营商环境条例 Art. 37)
-        draft.note("case.finding.asked_again", (act.act_id,), {"materials": tuple(sorted(repeated))})
+        draft.note(ASKED_AGAIN, (act.act_id,), {"materials": tuple(sorted(repeated))})
     asked_for(draft, missing)
     draft.correction_due = supply_until(act.facts, local_day(act.occurred_at_ms))
     draft.correction_count += 1
@@ -104,7 +106,8 @@ def _deficit(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str,
 def _proof_commitment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     promised = texts(act.facts.get("commitments"))
     draft.proof_commitments |= promised
-    draft.correction -= promised | texts(act.facts.get(WAIVED))
+    # what was handed in before the notice is found good by who accepts: nothing else lets the list be left
+    draft.correction -= promised | texts(act.facts.get(WAIVED)) | draft.supplied
     return at_hand(draft, act.station, act.station_level, rules.item)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from ledger.cases.draft import Draft
 from ledger.cases.shape import CaseAct, CaseState, Reason, local_day
+from ledger.cases.supplies import wanting
 from ledger.cases.toldday import day_number, entered_on
 from ledger.days.year import LAST_YEAR
 from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
@@ -55,7 +56,7 @@ def texts(value: Value) -> frozenset[str]:
 def _no_open_correction(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:
     # a promise may stand in for what is still missing; whether it may is the matter of commitments_allowed,
     # and whether the list is waived with reason that of calendars, so of signing (ledger.clocks.deemed)
-    left = draft.correction - texts(act.facts.get("commitments")) - texts(act.facts.get(WAIVED))
+    left = wanting(draft) - texts(act.facts.get("commitments")) - texts(act.facts.get(WAIVED))
     return Reason("case.correction_open", {"missing": _listed(left)}) if left else None
 
 
@@ -208,7 +209,7 @@ def _missing_deferrable(draft: Draft, act: CaseAct, rules: Rules) -> Reason | No
     wrong = {code for code in missing if code not in materials or not materials[code].deferrable}
     if wrong or not missing:
         return Reason("case.not_deferrable", {"materials": _listed(wrong)})
-    left = draft.correction - missing - texts(act.facts.get("commitments"))
+    left = wanting(draft) - missing - texts(act.facts.get("commitments"))
     if left:
         return Reason("case.correction_open", {"missing": _listed(left)})
     return None

@@ -23,6 +23,7 @@ from ledger.cases.judge import (
     state_obstacle,
 )
 from ledger.cases.shape import CaseAct, CaseState, Reason
+from ledger.cases.supplies import wanting
 from ledger.errors import Param
 from ledger.rules.casetype import ActionSpec
 from ledger.rules.catalogue import Rules
@@ -99,7 +100,7 @@ def _may_be_promised(draft: Draft, spec: ActionSpec, rules: Rules) -> bool:
     item = rules.item
     if not item.proof_commitment or "commitments" not in spec.facts:
         return False
-    return all(code in item.materials and item.materials[code].promise for code in draft.correction)
+    return all(code in item.materials and item.materials[code].promise for code in wanting(draft))
 
 
 def _no_countersign(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:

@@ -5,8 +5,9 @@ handed in there is off the list, so that nobody can treat the case as withdrawn,
 organ before the organ has it. It has it when one of its stations records the supply itself, when the station
 where the papers lay hands the case over to it, or when it accepts.
 
-Only a supply takes something off the list. What travels with a case is what lay with the station that hands
-it on, handed in since the notice: what was there before is what the notice found wanting.
+Only a supply takes something off the list, until the case is accepted. What travels with a case is what lay
+with the station that hands it on, handed in since the notice: what was there before is what the notice found
+wanting.
 
 Source: 行政许可法 Art. 32 (the organ's receipt of the papers that were supplied starts its limit).
 """
@@ -14,6 +15,7 @@ Source: 行政许可法 Art. 32 (the organ's receipt of the papers that were sup
 from __future__ import annotations
 
 from ledger.cases.draft import Draft
+from ledger.cases.shape import CaseState
 from ledger.rules.item import Item
 from ledger.types import StationId
 
@@ -35,6 +37,17 @@ def asked_for(draft: Draft, missing: frozenset[str]) -> None:
     draft.not_at_decider -= missing
     draft.on_the_way -= missing
     _forget_arrived(draft)
+
+
+def wanting(case: Draft | CaseState) -> frozenset[str]:
+    """Return what is left of the correction list and was never handed in: what an acceptance waits for.
+
+    A material that lies here already may be found wanting, and stays on the list until it is supplied anew;
+    but whether it will do is for who accepts to say, and nobody has to hand it in twice.
+
+    Source: 优化营商环境条例 Art. 37 (what was handed in is not asked for again).
+    """
+    return case.correction - case.supplied
 
 
 def handed_in(

@@ -15,6 +15,7 @@ from typing import Final
 from ledger.cases.guards import WAIVED, texts
 from ledger.cases.permit import Permission
 from ledger.cases.shape import CaseAct, CaseFinding, CaseState, Reason
+from ledger.cases.supplies import wanting
 from ledger.clocks.clocks import ClockReading, read_clocks
 from ledger.clocks.lateclaims import as_typed
 from ledger.days.calendar import CalendarSet
@@ -67,7 +68,7 @@ def waiving(
     """
     if state is None or WAIVED not in spec.facts or WAIVED in facts:
         return facts
-    left = state.correction - texts(facts.get("commitments"))
+    left = wanting(state) - texts(facts.get("commitments"))
     if not left or accepted_by_silence(state, rules, calendars, at_ms) is None:
         return facts
     listed: list[Value] = [*sorted(left)]

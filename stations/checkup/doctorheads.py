@@ -9,7 +9,7 @@ from ledger.facade import Home, Ledger
 from ledger.facade.base.synctables import SECOND_FIRST
 from ledger.facade.base.types import LogInfo
 from ledger.facade.logs.countyfold import COUNTY_KINDS
-from ledger.facade.logs.countyseen import entry_without_seen
+from ledger.facade.logs.countyseen import entry_turned_back, entry_without_seen
 from ledger.facade.logs.lostends import BESIDE_CHAIN
 from ledger.facade.peering.between import lost_by_reopening, was_seen
 from ledger.formats.chain import second_firsts
@@ -80,6 +80,11 @@ def _without_seen(ledger: Ledger, *, thorough: bool) -> Iterator[Check]:
             if seq:
                 yield found(
                     "head", "error", "doctor.county_seen_lost", log=f"{log.kind} {log.station}", seq=seq
+                )
+            back = entry_turned_back(tx, log.name) if thorough else 0
+            if back:
+                yield found(
+                    "head", "error", "doctor.county_seen_order", log=f"{log.kind} {log.station}", seq=back
                 )
 
 

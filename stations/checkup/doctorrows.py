@@ -88,6 +88,8 @@ def _list_checks(compared: Compared, unmerged: int, *, thorough: bool) -> Iterat
         yield found("lists", "error", "doctor.feeds_lack", count=compared.ungiven)
     if unmerged:
         yield found("lists", "error", "doctor.merged_differ", count=unmerged)
+    if compared.older:
+        yield found("lists", "warning", "doctor.lists_older")
     if not any((*compared, unmerged)):
         yield found("lists", "ok", "doctor.lists" if thorough else "doctor.lists_listed")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.cases.effects import local_date_text
+from ledger.cases.effects import ASKED_AGAIN, local_date_text
 from ledger.cases.number import UNKNOWN_DATE, date_part, parse
 from ledger.cases.shape import CaseAct
 from ledger.facade import CasePage, Ledger, Performed
@@ -48,6 +48,7 @@ def show_done(
         why = _names(call, ledger, page).message(kept.reason, kept.params)
         call.line(f"  {why.what}  [{kept.reason}]")
         call.line(f"  → {why.next_step}")
+    _tell_asked_again(call, ledger, done, page)
     if step is not None:
         _doubt_clock(call, ledger, done, step.act)
     call.line(call.say("done.state", state=state_name(call.say, page.rules.case_type, page.state.status)))
@@ -58,6 +59,15 @@ def show_done(
             call.line("  " + clock_line(call.say, page.rules, reading))
     _show_next(call, page)
     return page
+
+
+def _tell_asked_again(call: Call, ledger: Ledger, done: Performed, page: CasePage) -> None:
+    """Say at once that a list names what was handed in, while the applicant can still be told."""
+    for found in page.state.findings:
+        if found.code == ASKED_AGAIN and done.act_id in found.acts:
+            told = _names(call, ledger, page).message(found.code, found.params)
+            call.line(f"  ! {told.what}")
+            call.line(f"  → {told.next_step}")
 
 
 def _doubt_clock(call: Call, ledger: Ledger, done: Performed, act: CaseAct) -> None:

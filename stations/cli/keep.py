@@ -15,13 +15,13 @@ from stations.checkup.told import check_message
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
 from stations.cli.keyring import signing_key
-from stations.cli.session import desk, reading, station_for
+from stations.cli.session import desk, making_lists, reading, station_for
 from stations.cli.types import OneOf, WholeNumber
 from stations.config import StationConfig
 from stations.kept import platformlist
 from stations.kept.attachments import Attachments, drop_case
 from stations.kept.backup import make_backup
-from stations.kept.platformlist import blank_erased
+from stations.kept.platformlist import before_erasing, blank_erased
 from stations.kept.rosters import FOLDER, blank_cases
 from stations.kept.sealed import SealedFolder
 from stations.keyless import open_to_examine
@@ -120,10 +120,12 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
             raise ConfigError("erase.confirm", number=number)
         station = station_for(call, ledger, signer.key_id)
         command = Command(action="erase", station=station, case=case_id, facts={"ground": ground})
+        lists = SealedFolder(call.home(), platformlist.FOLDER, call.app.randomness)
+        before_erasing(lists, ledger, case_id)
         count = at.erase(command, signer)
         drop_case(Attachments(call.home(), call.app.randomness), ledger, case_id)
         _drop_typed(call, case_id)
-        blank_erased(SealedFolder(call.home(), platformlist.FOLDER, call.app.randomness), ledger)
+        blank_erased(lists, ledger)
         call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
         elsewhere = held_elsewhere(ledger, case_id)
@@ -202,7 +204,14 @@ def serve(
         call.app.out.flush()
 
     app = call.app
-    server.serve(home, config=config, clock=app.clock, randomness=app.randomness, started=started)
+    server.serve(
+        home,
+        config=config,
+        clock=app.clock,
+        randomness=app.randomness,
+        started=started,
+        watch=making_lists(call),
+    )
     call.hint("serve.stopped")
     return 0
 

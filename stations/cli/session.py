@@ -15,13 +15,14 @@ from ledger import platform
 from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Command, Ledger, Performed, SignedAct
 from ledger.facade.cases.granting import GrantPlan
+from ledger.facade.cases.renewal import are_lists_older
 from ledger.facade.opened.beside import prepare_county, prepare_opening
 from ledger.facade.opened.granted import authority_now, give_grant, prepare_grant
 from ledger.facade.opened.performed import performed_already
 from ledger.facade.opened.soundness import disowned_logs, require_rules
 from ledger.formats.genesis import LogKind
 from ledger.formats.keys import Signer
-from ledger.types import Facts, KeyId, LogId, StationId
+from ledger.types import Facts, KeyId, LogId, StationId, Watch
 from stations.cli.call import Call
 from stations.cli.keyring import require_name
 from stations.writtenhere import stations_here
@@ -31,6 +32,7 @@ _PREPARE_AGAIN = frozenset(("number.taken", "act.outdated"))
 _SIGNINGS = 100
 """How often an act is signed anew for a number or a registry that went to somebody else meanwhile."""
 _PAUSE_S, _PAUSE_S_MAX = 0.02, 0.2
+_CASES_TOLD = 1_000
 _TRIES = 50
 _TRY_AGAIN_S = 0.1
 
@@ -67,9 +69,16 @@ def _opened(call: Call, *, write: bool, whole: bool) -> Iterator[Ledger]:
     configured = call.config().station
     station = StationId(configured) if configured else None
     with Ledger.open(
-        home, clock=app.clock, randomness=app.randomness, write=write, station=station
+        home,
+        clock=app.clock,
+        randomness=app.randomness,
+        write=write,
+        station=station,
+        watch=making_lists(call),
     ) as ledger:
         call.training = ledger.training
+        if not write:
+            _tell_older(call, ledger)
         for code in ledger.rolled_back:
             call.notice(code, {})
         for log in disowned_logs(ledger.parts):
@@ -77,6 +86,23 @@ def _opened(call: Call, *, write: bool, whole: bool) -> Iterator[Ledger]:
         if whole:
             require_rules(ledger.parts)
         yield ledger
+
+
+def making_lists(call: Call) -> Watch:
+    """Return what tells how far lists are made anew that another version of this program wrote."""
+
+    def tell(done: int, total: int) -> None:
+        if done % _CASES_TOLD == 0 or done == total:
+            call.hint("rebuild.making", done=done, total=total)
+
+    return tell
+
+
+def _tell_older(call: Call, ledger: Ledger) -> None:
+    with ledger.reading() as (tx, _):
+        older = are_lists_older(tx)
+    if older:
+        call.notice("doctor.lists_older", {})
 
 
 class Desk:

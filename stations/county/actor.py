@@ -66,7 +66,10 @@ class Actor:
         except BanjianError as error:
             told: Message = {
                 "code": error.code,
-                "params": {key: str(one) for key, one in error.params.items()},
+                "params": {
+                    key: one.hex() if isinstance(one, bytes) else str(one)
+                    for key, one in error.params.items()
+                },
             }
             self._send(encode({"id": number, "error": told}))
         except OSError as error:

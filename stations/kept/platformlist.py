@@ -1,25 +1,34 @@
 """The provincial platform's list as it was last read, for each station: encrypted beside the ledger.
 
 What the list says of a person goes when the personal data of the person's case is erased. Of each row it
-remembers the case that the row was found to mean, for afterwards nothing of the person is left to find it by.
+remembers the cases that the row may mean, for afterwards nothing of the person is left to find it by.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from ledger.cases.number import searched
-from ledger.errors import StoreError
-from ledger.facade import Ledger
+from ledger.errors import RuleError, StoreError
+from ledger.facade import CaseRow, Ledger
 from ledger.facade.base.tables import EXTERNALS, NUMBERS
 from ledger.facade.cases.erased import erased_among
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Table
 from ledger.types import CaseId, StationId
 from stations.kept.sealed import SealedFolder
-from stations.province.exported import ExportRow, Unread, row_of, row_values, unread_of, unread_values
+from stations.province.exported import (
+    ExportRow,
+    Unread,
+    may_be_of,
+    row_of,
+    row_values,
+    unread_of,
+    unread_values,
+)
 
 FOLDER = "platform"
 ASKED_MAX = 500
@@ -34,6 +43,7 @@ class KeptList:
         file: name of the workbook.
         by: name of who read it.
         unread: rows whose number could not be read.
+        may_mean: cases, by id in hexadecimal digits, whose people a row may name: by its number there.
     """
 
     at_ms: int
@@ -41,6 +51,14 @@ class KeptList:
     file: str
     rows: Sequence[ExportRow]
     unread: Sequence[Unread] = ()
+    may_mean: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def with_meant(self, found: Iterable[tuple[str, CaseId]]) -> KeptList:
+        """Return the list with more cases that rows may mean, each behind the row's number there."""
+        more = {number: set(cases) for number, cases in self.may_mean.items()}
+        for number, case in found:
+            more.setdefault(number, set()).add(case.hex())
+        return replace(self, may_mean={number: tuple(sorted(more[number])) for number in sorted(more)})
 
 
 def keep_list(folder: SealedFolder, station: StationId, kept: KeptList) -> None:
@@ -61,6 +79,37 @@ def load_list(folder: SealedFolder, station: StationId) -> KeptList | None:
     return _load(folder, _name(station))
 
 
+def before_erasing(folder: SealedFolder, ledger: Ledger, case_id: CaseId) -> None:
+    """Remember which rows of all lists may name the people of a case; afterwards nobody can tell.
+
+    Raises:
+        StoreError: ``store.*``; what was kept before stays.
+    """
+    case, id_no = _person_of(ledger, case_id)
+    if case is None:
+        return
+    for name in folder.names():
+        try:
+            kept = _load(folder, name)
+        except StoreError:
+            # Who opens its page is told; the others are looked at all the same.
+            continue
+        if kept is None:
+            continue
+        named = [row for row in kept.rows if not row.erased and may_be_of(case, row, id_no)]
+        more = kept.with_meant((row.external_no, case_id) for row in named)
+        if more != kept:
+            _keep(folder, name, more)
+
+
+def _person_of(ledger: Ledger, case_id: CaseId) -> tuple[CaseRow | None, str]:
+    """Return the line of a case and the number of its applicant; None where it is not known here."""
+    with ledger.reading() as (tx, parts), suppress(RuleError):
+        case = parts.reader.row(tx, case_id, 0)
+        return case, parts.reader.id_numbers(tx, [case]).get(case_id, "")
+    return None, ""
+
+
 def blank_erased(folder: SealedFolder, ledger: Ledger) -> None:
     """Take out of all lists what they say of people whose cases were erased.
 
@@ -75,32 +124,40 @@ def blank_erased(folder: SealedFolder, ledger: Ledger) -> None:
             continue
         if kept is None:
             continue
-        gone = _gone(ledger, [row for row in kept.rows if not row.erased])
+        gone = _gone(ledger, kept)
         if gone:
             rows = tuple(_blank(row) if row.external_no in gone else row for row in kept.rows)
-            _keep(folder, name, replace(kept, rows=rows))
+            left = {number: cases for number, cases in kept.may_mean.items() if number not in gone}
+            _keep(folder, name, replace(kept, rows=rows, may_mean=left))
 
 
 def _blank(row: ExportRow) -> ExportRow:
     return replace(row, applicant="", id_no="", erased=True)
 
 
-def _gone(ledger: Ledger, rows: Sequence[ExportRow]) -> frozenset[str]:
-    """Return the platform's numbers of the rows whose cases were erased."""
-    gone: set[str] = set()
+def _gone(ledger: Ledger, kept: KeptList) -> frozenset[str]:
+    """Return the platform's numbers of the rows one of whose cases was erased.
+
+    A row that may mean another case as well goes all the same: read again, the list gives it to that one.
+    """
+    rows, gone = [row for row in kept.rows if not row.erased], set[str]()
     with ledger.reading() as (tx, parts):
         for first in range(0, len(rows), ASKED_MAX):
-            pairs = list(_cases_of(tx, rows[first : first + ASKED_MAX]))
-            erased = erased_among(tx, parts.book, {case for case, _ in pairs})
+            pairs = list(_cases_of(tx, rows[first : first + ASKED_MAX], kept.may_mean))
+            asked, erased = sorted({case for case, _ in pairs}), set[CaseId]()
+            for start in range(0, len(asked), ASKED_MAX):
+                erased |= erased_among(tx, parts.book, asked[start : start + ASKED_MAX])
             gone.update(number for case, number in pairs if case in erased)
     return frozenset(gone)
 
 
-def _cases_of(tx: ReadTx, rows: Sequence[ExportRow]) -> Iterator[tuple[CaseId, str]]:
-    """Yield the cases that rows mean, each with the platform's number of the row."""
+def _cases_of(
+    tx: ReadTx, rows: Sequence[ExportRow], may_mean: Mapping[str, Collection[str]]
+) -> Iterator[tuple[CaseId, str]]:
+    """Yield the cases that rows mean or may mean, each with the platform's number of the row."""
     for row in rows:
-        if row.case:
-            yield CaseId(bytes.fromhex(row.case)), row.external_no
+        for case in {row.case, *may_mean.get(row.external_no, ())} - {""}:
+            yield CaseId(bytes.fromhex(case)), row.external_no
     yield from _found(tx, EXTERNALS, [(searched(row.external_no), row.external_no) for row in rows])
     yield from _found(tx, NUMBERS, [(searched(row.number), row.external_no) for row in rows if row.number])
 
@@ -125,6 +182,7 @@ def _keep(folder: SealedFolder, name: str, kept: KeptList) -> None:
         "file": kept.file,
         "rows": [row_values(row) for row in kept.rows],
         "unread": [unread_values(row) for row in kept.unread],
+        "may_mean": {number: list(cases) for number, cases in kept.may_mean.items()},
     }
     folder.keep(name, json.dumps(values, ensure_ascii=False).encode("utf-8"))
 
@@ -141,6 +199,10 @@ def _load(folder: SealedFolder, name: str) -> KeptList | None:
             file=str(values["file"]),
             rows=tuple(row_of(row) for row in values["rows"]),
             unread=tuple(unread_of(row) for row in values.get("unread", ())),
+            may_mean={
+                str(number): tuple(bytes.fromhex(case).hex() for case in cases)
+                for number, cases in values.get("may_mean", {}).items()
+            },
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError("sealed.unreadable", path=name) from error

@@ -188,8 +188,9 @@ class _Writer:
             unlisted = [f"document.{action}_lacking"]
         keys = (*unlisted, f"document.{action}{of_result}", f"document.{action}", "document.any")
         words, told = self._words(), self._deemed()
-        if told:
-            keys = (f"document.{action}_deemed", *keys)
+        if is_deemed := bool(told):
+            # Whatever was signed since: silence has accepted all of it, and nothing may end it any more.
+            keys = ("document.accept_deemed",)
         told.append(say(next(key for key in keys if say.has(key)), **words))
         told += [
             say(f"document.with_{name}", **words)
@@ -200,7 +201,7 @@ class _Writer:
             told += self._limits("document.limit")
         elif action == "extend":
             told += self._limits("document.limit_extended", extended=True)
-        if action == DEFICIT:
+        if action == DEFICIT and not is_deemed:
             told.append(say("document.promise", **words))
         return told
 
@@ -256,7 +257,7 @@ class _Writer:
         action = self._step.action
         if action in BOTH_SIGN:
             return [self._say("document.sign_from"), self._say("document.sign_to")]
-        if action == DEFICIT:
+        if action == DEFICIT and not self._deemed():
             return [self._say("document.sign_promise")]
         return [self._say("document.sign_applicant")] if action in APPLICANT_SIGNS else []
 

@@ -7,16 +7,16 @@ in the name, the item or the digits that the platform shows, nothing is linked.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal, NamedTuple
 
 from ledger.days.calendar import local_date
 from ledger.errors import BanjianError
 from ledger.facade import CaseRow, Ledger
-from ledger.identity import plain_number
 from ledger.types import CaseId
+from stations.province.hidden import number_forms, shows_name, shows_number, whole_number
 from stations.province.settings import PlatformSettings
 from stations.sheetin.clean import fold
 from stations.sheetin.faults import Faults
@@ -25,8 +25,6 @@ from stations.sheetin.records import Record
 
 _NOT_THERE = frozenset(("row", "case", "erased"))
 """What no column of the list says."""
-_HIDDEN = re.compile("[*\uff0a\u00d7]+")
-"""Signs behind which platforms hide a part of a name or a number."""
 Outcome = Literal["link", "linked", "absent", "several", "taken", "differs", "void"]
 """``link``: the case has no number yet; ``linked``: it has this one; ``absent``: no case here; ``several``:
 more than one fits; ``taken``: the case that fits has another number there; ``differs``: the case that the row
@@ -80,12 +78,14 @@ class Match:
     Attributes:
         case: None unless exactly one fits.
         contradicting: in what the row and the case contradict each other, see ``contradictions``.
+        may_mean: every case whose person the row may name, whatever came of it.
     """
 
     row: ExportRow
     outcome: Outcome
     case: CaseRow | None = None
     contradicting: tuple[str, ...] = ()
+    may_mean: tuple[CaseId, ...] = ()
 
 
 def read_export(
@@ -173,7 +173,10 @@ def match_rows(
         if not by_number and _whole_number(row):
             # The number may be an agent's there, or one that was corrected since.
             fits = [one for one in fits if "id_no" not in one.contradicting]
-        matches.append(_match(row, fits, by_number=by_number))
+        # Of one number or case each is of the person; of a name alone, those that are the reader's business.
+        people = found if by_number or _whole_number(row) else seen
+        match = _match(row, fits, by_number=by_number)
+        matches.append(replace(match, may_mean=tuple(case.case_id for case in people)))
     return matches
 
 
@@ -192,7 +195,7 @@ class _Fit(NamedTuple):
 
 
 def _match(row: ExportRow, fits: Sequence[_Fit], *, by_number: bool) -> Match:
-    agreeing = [one for one in fits if not one.contradicting]
+    agreeing = [one for one in fits if not one.contradicting or (by_number and _item_alone(one, row))]
     live = [one for one in agreeing if one.standing == "live"]
     # What was closed long ago is no case that somebody forgot to link, unless the row says so.
     ended = [one for one in agreeing if one.standing == "ended" and (by_number or _same_day(one.case, row))]
@@ -200,13 +203,21 @@ def _match(row: ExportRow, fits: Sequence[_Fit], *, by_number: bool) -> Match:
     if len(free) > 1 and row.received_on:
         free = [one for one in free if _same_day(one.case, row)] or free
     if len(free) == 1:
-        return Match(row=row, outcome="link", case=free[0].case)
+        return Match(row=row, outcome="link", case=free[0].case, contradicting=free[0].contradicting)
     if free:
         return Match(row=row, outcome="several")
     taken = live or ended
     if len(taken) == 1:
         return Match(row=row, outcome="taken", case=taken[0].case)
     return _refused(row, fits) if not taken else Match(row=row, outcome="absent")
+
+
+def _item_alone(fit: _Fit, row: ExportRow) -> bool:
+    """Whether the name and the number agree, and the platform has another code and title for the item.
+
+    Under our own number that is the same matter: it is shown beside the row before anything is linked.
+    """
+    return fit.contradicting == ("item",) and bool(fit.case.applicant and row.applicant and row.id_no)
 
 
 def _refused(row: ExportRow, fits: Sequence[_Fit]) -> Match:
@@ -244,16 +255,17 @@ def _candidates(ledger: Ledger, row: ExportRow, now_ms: int) -> tuple[list[CaseR
     asked = whole or row.applicant
     if not asked.strip():
         return [], False
-    try:
-        found = ledger.find(asked, now_ms=now_ms)
-    except BanjianError:
-        return [], False
+    found = []
+    for form in number_forms(asked):
+        with suppress(BanjianError):
+            known = {case.case_id for case in found}
+            found += [case for case in ledger.find(form, now_ms=now_ms) if case.case_id not in known]
     # Of one number another name is told; of a name alone other people are nobody's business.
     return [case for case in found if same_item(case, row) and (whole or same_name(case, row))], False
 
 
 def _whole_number(row: ExportRow) -> str:
-    return "" if _HIDDEN.search(row.id_no) else row.id_no
+    return whole_number(row.id_no)
 
 
 def id_numbers(ledger: Ledger, cases: Sequence[CaseRow]) -> Mapping[CaseId, str]:
@@ -281,20 +293,29 @@ def contradictions(case: CaseRow, row: ExportRow, id_no: str) -> tuple[str, ...]
 
 def same_number(id_no: str, row: ExportRow) -> bool:
     """Tell whether a row may be of whoever has an identity number, by the digits that it shows."""
-    if not row.id_no or not id_no:
-        return True
-    shape = ".*".join(re.escape(plain_number(one)) for one in _HIDDEN.split(row.id_no))
-    return re.fullmatch(shape, plain_number(id_no)) is not None
+    return shows_number(row.id_no, id_no)
 
 
 def same_name(case: CaseRow, row: ExportRow) -> bool:
     """Tell whether a row may be of the case's applicant; where a name is not known, or hidden, it may."""
-    if not row.applicant or not case.applicant:
-        return True
-    # Platforms hide a part of a name behind stars.
-    shown = _HIDDEN.split(fold(row.applicant))
-    shape = ".+".join(re.escape(one) for one in shown)
-    return re.fullmatch(shape, fold(case.applicant)) is not None
+    return shows_name(row.applicant, case.applicant)
+
+
+def may_be_of(case: CaseRow, row: ExportRow, id_no: str) -> bool:
+    """Tell whether a row may name the applicant of a case, by what of the two is known.
+
+    Args:
+        case: with the name of its applicant.
+        row: of the platform's list.
+        id_no: identity number of the applicant, "" where it is not known.
+    """
+    named = bool(row.item) and fold(case.item_name) == fold(row.item)
+    if (row.item_code or row.item) and not same_item(case, row) and not named:
+        return False
+    if id_no and _whole_number(row):
+        return same_number(id_no, row)
+    known = bool(row.applicant and case.applicant)
+    return known and same_name(case, row) and same_number(id_no, row)
 
 
 def same_item(case: CaseRow, row: ExportRow) -> bool:

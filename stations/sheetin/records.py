@@ -11,7 +11,7 @@ from stations.sheetin.columns import Column, SheetList
 from stations.sheetin.faults import Faults, Place
 from stations.sheetin.header import Header
 from stations.sheetin.table import RawRow, cut_rows
-from stations.sheetin.values import Choice, Value, read_value
+from stations.sheetin.values import Choice, Value, behind_day, read_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +89,8 @@ def _record(row: RawRow, wanted: SheetList, faults: Faults, *, without: frozense
             continue
         if value is not None:
             values[field] = value
+            if behind := behind_day(column, raw):
+                faults.tell("cell.behind_day", row.places[field], shown(raw), behind=behind, read=str(value))
         elif column.need == "file" and field not in without:
             broken.add(field)
             faults.add("cell.missing", row.places[field], column=column.heading)

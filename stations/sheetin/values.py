@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
 from types import MappingProxyType
 from typing import Final
 
@@ -17,7 +16,6 @@ from stations.sheetin.clean import (
     Unclear,
     clean,
     clean_name,
-    dashes_plain,
     digits_of,
     fold,
     half_width,
@@ -25,6 +23,7 @@ from stations.sheetin.clean import (
     plain_text,
 )
 from stations.sheetin.columns import Column, words
+from stations.sheetin.moments import read_moment
 
 Value = str | int | bool | tuple[str, ...]
 """What a cell means; an empty cell has no value at all."""
@@ -37,12 +36,6 @@ _STATION_ID = re.compile(r"([0-9]{12})-([A-Z0-9]{2})")
 _ITEM_CODE = re.compile(r"[A-Z0-9][A-Z0-9.-]*")
 _RESIDENT = re.compile(r"[0-9]{17}[0-9X]")
 _OTHER_DIGITS = range(7, 13)
-_DAY = re.compile(
-    r"(?:([0-9]{4})\s*[-/.\u5e74]\s*([0-9]{1,2})\s*[-/.\u6708]\s*([0-9]{1,2})|([0-9]{4})([0-9]{2})([0-9]{2}))"
-    r"(?![0-9])"
-)
-_TIME = re.compile(r"\s*\u65e5?\s*[tT]?\s*([0-9]{1,2})\s*[:\u65f6\u70b9]\s*([0-9]{1,2})?")
-"""What follows a day where a time of it stands there."""
 _BETWEEN = re.compile(r"[、，,;；/／|\n\r]+")
 _CALENDAR = ("个自然日", "自然日", "calendardays")
 _DAY_WORDS = ("个工作日", "工作日", "workingdays", "个日", "天", "日", "days", "day")
@@ -128,32 +121,17 @@ def _code(column: Column, raw: Raw) -> Value | None:
 
 
 def _day(_column: Column, raw: Raw) -> Value | None:
-    return _read_moment(raw)[0]
+    return read_moment(raw)[0]
 
 
 def _moment(_column: Column, raw: Raw) -> Value | None:
     """Return a day, with the time where one stands there: 2026-03-02 17:00."""
-    return " ".join(part for part in _read_moment(raw) if part)
+    return " ".join(part for part in read_moment(raw)[:2] if part)
 
 
-def _read_moment(raw: Raw) -> tuple[str, str]:
-    """Return a day, and the time of it; midnight is what programs write where no time is meant."""
-    if isinstance(raw, datetime):
-        return raw.date().isoformat(), f"{raw:%H:%M}" if (raw.hour, raw.minute) != (0, 0) else ""
-    if isinstance(raw, date):
-        return raw.isoformat(), ""
-    # Spaces stay: 2026-3-2 17:00 is no 21st of March.
-    text = dashes_plain(half_width(plain_text(raw)))
-    found = _DAY.match(text)
-    if found is None:
-        raise Unclear("cell.day")
-    timed = _TIME.match(text, found.end())
-    try:
-        day = date(*(int(part) for part in found.groups() if part)).isoformat()
-        read = None if timed is None else time(int(timed[1]), int(timed[2] or 0))
-    except ValueError as error:
-        raise Unclear("cell.day") from error
-    return day, f"{read:%H:%M}" if read is not None and read != time(0, 0) else ""
+def behind_day(column: Column, raw: Raw) -> str:
+    """Return what stands behind the day and the time of a cell that was read, and was not understood."""
+    return read_moment(raw)[2] if column.kind == "moment" and not is_empty(raw) else ""
 
 
 def _item_code(_column: Column, raw: Raw) -> Value | None:

@@ -19,6 +19,7 @@ from sync.core.claims import OTHER, UNPROVEN, Claims
 from sync.core.framing import HELLO, encode_section
 from sync.core.giving import Budget, Histories, Spending, Stated, stated
 from sync.core.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
+from sync.core.lacking import lacks_more
 from sync.core.linepace import LinePace
 from sync.core.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
 from sync.core.openings import BESIDE_FEED, check_opened
@@ -105,6 +106,7 @@ class Requester:
         self._again = False
         self._asked = False
         self._failed = False
+        self._came = False
         self._claims = Claims(exchange)
         self.progress = Progress(sealed=self._claims.sealed)
         self.divergent: list[tuple[LogId, int]] = []
@@ -256,6 +258,7 @@ class Requester:
                 content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
             )
             self.progress.stored += taken.new
+            self._came = self._came or taken.new > 0
         except (DataError, GapError) as error:
             first = prepared.content.first_seq if isinstance(prepared, PreparedPackage) else 0
             refused = Refused(log_id=prepared.log_id, first_seq=first, code=error.code)
@@ -359,7 +362,10 @@ class Requester:
             return False
         if self.is_beside:
             return answer.more and self.progress.stored > 0
-        return answer.more or self._again or self._asked or bool(self.divergent) or self._behind(answer)
+        if answer.more or self._again or self._asked or self.divergent:
+            return True
+        lacks = self._came and lacks_more(self._exchange, answer, self.progress.notes)
+        return lacks or self._behind(answer)
 
     def _behind(self, answer: Answer) -> bool:
         """Whether the upper side still lacks something that it could take."""

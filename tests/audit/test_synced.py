@@ -15,6 +15,7 @@ from ledger.cases.case import state_digest
 from ledger.errors import InputError
 from ledger.facade import Home
 from ledger.facade.opened.founding import found_empty
+from ledger.facade.peering.between import accept_county_note
 from ledger.formats.excerpt import ExcerptContent, encode_excerpt
 from ledger.store import schema
 from ledger.types import CaseId, StationId
@@ -482,3 +483,57 @@ def test_who_once_held_a_county_checkpoint_never_names_none_again(tmp_path: Path
     world.receive(VILLAGE)
     world.close()
     assert errors(village) == {"merge.seen_missing", "merge.seen_dropped"}
+
+
+def swap_checkpoints(folder: Path, first: int, second: int) -> None:
+    """Let two county checkpoints that were taken change their places in the order."""
+    hurt(folder, f"UPDATE county_checkpoints SET number = -1 WHERE number = {first}")
+    hurt(folder, f"UPDATE county_checkpoints SET number = {first} WHERE number = {second}")
+    hurt(folder, f"UPDATE county_checkpoints SET number = {second} WHERE number = -1")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_memory_of_the_county_is_not_turned_back(tmp_path: Path, named: bool) -> None:
+    world = World.after(settled(*TWO), tmp_path / "world")
+    for _ in range(4):
+        if named:
+            world.receive(VILLAGE)
+        world.receive(COUNTY)
+        world.settle(*TWO)
+    with world[VILLAGE].ledger.store.read() as tx:
+        rows = list(tx.select(schema.COUNTY_CHECKPOINTS, {"state": ""}, order_by=("number",)))
+    assert len(rows) > 3
+    world.receive(VILLAGE)
+    world.close()
+    village = world[VILLAGE].path
+    found = [one.code for one in verify_ledger(village).findings]
+    assert errors(village) == set() and "merge.seen_order" not in found
+    swap_checkpoints(village, 1, len(rows))
+    findings = [one for one in verify_ledger(village).findings if one.code == "merge.seen_order"]
+    assert "warning" in {one.severity for one in findings}
+    # Where no entry named those between, it could be an older one that people accepted.
+    assert errors(village) == ({"merge.seen_order"} if named else set())
+    world.receive(VILLAGE)
+    world.close()
+    assert errors(village) == ({"merge.seen_order"} if named else set())
+    assert "merge.seen_order" in {one.code for one in verify_ledger(village).findings}
+
+
+def test_an_older_checkpoint_that_people_accept_is_told_and_no_error(tmp_path: Path) -> None:
+    world = World.after(settled(*TWO), tmp_path / "world")
+    for _ in range(2):
+        world.receive(VILLAGE)
+        world.receive(COUNTY)
+        world.settle(*TWO)
+    place = world[VILLAGE]
+    with place.ledger.store.read() as tx:
+        (first, *_) = tx.select(schema.COUNTY_CHECKPOINTS, {"state": ""}, order_by=("number",))
+    assert isinstance(first[3], bytes)
+    accept_county_note(place.ledger, first[3])
+    world.receive(VILLAGE)
+    world.receive(COUNTY)
+    world.settle(*TWO)
+    world.receive(VILLAGE)
+    world.close()
+    assert errors(place.path) == set()
+    assert "merge.seen_order" in {one.code for one in verify_ledger(place.path).findings}

@@ -11,20 +11,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.calendars import calendar_set
 from ledger.cases.case import fold_case
 from ledger.cases.order import fold_order
+from ledger.cases.permit import may
 from ledger.cases.shape import CaseAct, CaseState
+from ledger.clocks.notices import calendar_refusal
+from ledger.types import Facts
 from tests.cases.counter import (
+    ARCHIVIST,
     CLERK,
     FOOD,
     HEAD,
+    ISSUER,
+    OFFICER,
     OTHER_VILLAGE,
     PERMIT,
+    SUPERVISOR,
     TOWN,
     TOWN_CLERK,
     VILLAGER,
     Person,
     Story,
+    actor,
     person,
 )
 
@@ -70,6 +79,68 @@ def test_a_list_that_is_open_on_the_way_up_can_lapse_there() -> None:
     story.move(TOWN_CLERK, CLERK)
     lapse = story.act(HEAD, "lapse", {"applicant_told": True}, when="2026-03-21 09:00")
     assert story.reason(lapse) == ""
+
+
+def asked_again(*before: str) -> Story:
+    """A township asks for two papers, one of which it has; the other comes, and the case goes up."""
+    story = Story(FOOD)
+    story.receive(TOWN_CLERK, materials=list(before))
+    if not before:
+        supply(story, TOWN_CLERK, "m01")
+    ask(story, TOWN_CLERK, "m01", "m02")
+    supply(story, TOWN_CLERK, "m02")
+    story.move(TOWN_CLERK, CLERK)
+    return story
+
+
+@pytest.mark.parametrize("before", [(), ("m01",)], ids=["supplied before", "received with it"])
+def test_what_was_handed_in_before_the_notice_holds_no_acceptance_up(before: tuple[str, ...]) -> None:
+    """Cases that were finished when a take-over took it off the list stay finished, and cannot lapse."""
+    story = asked_again(*before)
+    assert listed(story) == ("correcting", {"m01"})
+    acts = [
+        story.act(CLERK, "accept"),
+        story.act(OFFICER, "decide", {"result": "grant"}),
+        story.act(ISSUER, "issue", {"certificate_no": "JY1"}),
+        story.act(CLERK, "deliver", {"method": "counter", "receiver": "applicant", "proof": "signature"}),
+        story.act(CLERK, "close"),
+        story.act(ARCHIVIST, "archive", {"period": "10"}),
+    ]
+    assert [story.reason(act) for act in acts] == [""] * 6
+    assert listed(story) == ("archived", set())
+    lapse = story.act(HEAD, "lapse", {"applicant_told": True}, when="2026-03-23 09:00")
+    assert story.reason(lapse) == "case.state"
+
+
+def test_what_was_wrongly_asked_again_alone_holds_nothing_up() -> None:
+    story = Story(FOOD)
+    story.receive(TOWN_CLERK, materials=["m01", "m02"])
+    ask(story, TOWN_CLERK, "m01")
+    assert story.findings() == ["case.finding.asked_again"]
+    may_accept = next(
+        one for one in may(story.state, story.rules, actor(TOWN_CLERK), story.now) if one.action == "accept"
+    )
+    assert (may_accept.allowed, may_accept.reason_code) == (True, "")
+    assert story.reason(story.act(TOWN_CLERK, "accept")) == ""
+    assert listed(story) == ("accepted", set())
+
+
+def test_a_deficit_defers_what_never_came_and_what_was_asked_again_is_there() -> None:
+    story = Story(FOOD)
+    story.receive(TOWN_CLERK, materials=["m01"])
+    ask(story, TOWN_CLERK, "m01", "m04")
+    facts = {"missing": ["m04"], "due": DUE, "promise_by": "applicant"}
+    assert story.reason(story.act(TOWN_CLERK, "accept_with_deficit", facts)) == ""
+    assert (listed(story), story.state.deficit) == (("accepted", set()), {"m04"})
+
+
+def test_what_never_came_still_holds_an_acceptance_up() -> None:
+    story = Story(FOOD)
+    story.receive(TOWN_CLERK, materials=["m01"])
+    ask(story, TOWN_CLERK, "m01", "m02")
+    refused = story.act(TOWN_CLERK, "accept")
+    step = next(step for step in story.state.steps if step.act == refused)
+    assert (step.reason, dict(step.params)) == ("case.correction_open", {"missing": ("m02",)})
 
 
 def test_a_list_that_goes_back_to_the_village_comes_up_with_what_came_since() -> None:
@@ -175,6 +246,43 @@ def test_what_a_deficit_defers_travels_with_nothing() -> None:
     assert story.events(story.move(TOWN_CLERK, CLERK)) == ("deciding_supply", "deciding_receipt")
     assert story.state.deficit == {"m04"}
     assert supply(story, VILLAGER, "m04") == ("deficit_cleared",)
+
+
+def lapses(story: Story) -> str:
+    """Return why the head's desk would not let the case lapse after the day told, "" where it would."""
+    tried = Story(story.item, story.now, list(story.acts))
+    act = tried.act(HEAD, "lapse", {"applicant_told": True}, when="2026-03-23 09:00")
+    rules = story.rules
+    refused = calendar_refusal(story.state, rules.case_type.actions["lapse"], act, rules, calendar_set())
+    return "" if refused is None else refused.code
+
+
+@pytest.mark.parametrize(("paper", "refused"), [(True, "case.nothing_missing"), (False, "")])
+def test_papers_that_came_after_a_notice_from_paper_let_no_case_lapse(paper: bool, refused: str) -> None:
+    """Given on the 11th, supplied on the 12th, entered late: of live acts the order says what was first."""
+    story = Story(FOOD)
+    story.receive(TOWN_CLERK, "2026-03-10 09:00")
+    story.act(TOWN_CLERK, "supply", {"materials": ["m01", "m02"]}, when="2026-03-12 09:00")
+    late: Facts = {"late_entry": {"paper_no": "9", "reason": "network"}} if paper else {}
+    notice: Facts = {"missing": ["m01", "m02"], "due": DUE, **late}
+    story.act(TOWN_CLERK, "request_correction", notice, when="2026-03-11 09:00")
+    assert listed(story) == ("correcting", {"m01", "m02"})
+    assert lapses(story) == refused
+    assert story.reason(story.act(TOWN_CLERK, "accept", when="2026-03-13 09:00")) == ""
+
+
+@pytest.mark.parametrize(("papers", "refused"), [(["m01", "m02"], "case.nothing_missing"), (["m01"], "")])
+def test_papers_unknown_to_the_notice_let_no_case_lapse(papers: list[str], refused: str) -> None:
+    story = Story(FOOD)
+    opened = story.receive(TOWN_CLERK)
+    came = story.act(VILLAGER, "supply", {"materials": papers}, after=[opened])  # type: ignore[dict-item]
+    notice: Facts = {"missing": ["m01", "m02"], "due": DUE}
+    asked = story.act(TOWN_CLERK, "request_correction", notice, after=[opened])
+    story.act(
+        SUPERVISOR, "adjudicate", {"uphold": [came.act_id, asked.act_id], "set_aside": [], "reason": "都有效"}
+    )
+    assert not story.state.in_conflict and listed(story) == ("correcting", {"m01", "m02"})
+    assert lapses(story) == refused
 
 
 @dataclass

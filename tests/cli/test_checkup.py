@@ -110,6 +110,24 @@ def test_a_county_checkpoint_that_own_entries_name_is_missed(county: Terminal) -
     assert "doctor.county_seen_lost" in _codes(county, *FULL)
 
 
+def test_a_full_look_finds_the_memory_of_the_county_turned_back(county: Terminal) -> None:
+    home = Home(_folder(county))
+    for name in ("甲", "乙", "丙"):
+        _receive(county, name)
+        with Ledger.open(home, clock=county.clock, write=True) as ledger:
+            merge(ledger)
+    _receive(county, "丁")
+    assert "doctor.county_seen_order" not in _codes(county, *FULL)
+    hurt(
+        home.path,
+        "UPDATE county_checkpoints SET number = -1 WHERE number = 1",
+        "UPDATE county_checkpoints SET number = 1 WHERE number = 3",
+        "UPDATE county_checkpoints SET number = 3 WHERE number = -1",
+    )
+    assert "doctor.county_seen_order" in _codes(county, *FULL)
+    assert "doctor.county_seen_order" not in _codes(county, *PLAIN), "the entries are read by a full look"
+
+
 def _codes(terminal: Terminal, *words: str) -> set[str]:
     return {row["code"] for row in terminal.run(*words).json["checks"]}
 
@@ -155,6 +173,39 @@ def test_the_lights_of_older_calendars_are_no_change(county: Terminal) -> None:
     assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
     _alter(county, "UPDATE cases SET red_at_ms = red_at_ms + 86400000")
     assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists_differ"
+
+
+@pytest.mark.parametrize("mark", ["value = '2'", "value = 'x'", "name = 'rows_of_none'"])
+def test_lists_of_another_program_accuse_nobody_and_are_made_anew_once(county: Terminal, mark: str) -> None:
+    first, _ = _receive(county), _receive(county, "第二人")
+    _alter(county, f"UPDATE view_marks SET {mark} WHERE name = 'rows'")
+    _alter(county, "UPDATE cases SET status = 'delivered', open = 0")
+    for look in (PLAIN, FULL):
+        lists = _checks(county, *look)["lists"]
+        assert (lists["code"], lists["level"]) == ("doctor.lists_older", "warning")
+    stale = county.ok("find", first)
+    assert "另一版本" in stale.err
+    made = county.ok("receive", ITEM, "--as", "V001", "--name", "第三人", "--materials", "all")
+    assert "0 / 2" in made.err and "2 / 2" in made.err
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
+    assert "另一版本" not in county.ok("find", first).err
+    _alter(county, "UPDATE cases SET status = 'delivered'")
+    assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists_differ"
+
+
+def test_a_case_that_nobody_can_fold_holds_up_no_newer_program(county: Terminal) -> None:
+    _receive(county)
+    _receive(county, "第二人")
+    _alter(county, "UPDATE acts SET seq = 9999 WHERE case_id = (SELECT min(case_id) FROM cases)")
+    _alter(
+        county, "UPDATE case_keys SET wrapped = zeroblob(60) WHERE case_id = (SELECT max(case_id) FROM cases)"
+    )
+    _alter(county, "UPDATE cases SET status = 'delivered'")
+    _alter(county, "UPDATE view_marks SET value = '2' WHERE name = 'rows'")
+    told = _codes(county, *FULL)
+    assert {"doctor.acts_astray", "doctor.lists_older"} <= told and "doctor.lists_differ" not in told
+    _receive(county, "第三人")
+    assert "doctor.lists_older" not in _codes(county, *FULL)
 
 
 @pytest.mark.parametrize("value", ["x", "7", "[7]", "[{}]", "{}"])

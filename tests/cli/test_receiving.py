@@ -11,8 +11,9 @@ import pytest
 from ledger.cases.number import mint
 from ledger.facade import Ledger
 from ledger.types import LogId, StationId
-from stations.cli.counterday.demo import TOWNSHIP, VILLAGE
+from stations.cli.counterday.demo import TOWNSHIP, VILLAGE, DemoClock
 from stations.cli.rows import told_numbers
+from tests.cases.counter import at
 from tests.cli.conftest import ITEM, Result, Terminal
 
 _RECEIVE = ("receive", ITEM, "--as", "V001", "--materials", "all", "--no-slip")
@@ -185,12 +186,102 @@ def test_a_time_before_what_was_done_last_is_an_entry_from_paper(county: Termina
     assert note.code == 1 and "[case.before_receipt]" in note.err
 
 
-def test_clocks_of_stations_that_differ_stop_nobody(county: Terminal) -> None:
+class _AnyClock(DemoClock):
+    """Also goes back: one process stands for stations whose clocks differ."""
+
+    def set(self, moment: str) -> None:
+        self._now_ms = 0
+        super().set(moment)
+
+
+@pytest.fixture
+def differing(county: Terminal) -> Terminal:
+    """A terminal whose clock may be set to that of any station."""
+    county.clock = _AnyClock()
+    return county
+
+
+def _offered(county: Terminal, ahead: str) -> str:
+    """Receive a case at the village by its own clock, and offer it; returns the number."""
+    county.clock.set(ahead)
+    number = str(county.ok(*_RECEIVE, "--name", "吴老根", "--json").json["number"])
+    county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
+    return number
+
+
+@pytest.mark.parametrize("ahead", ["2026-03-03 10:07", "2026-03-04 10:00"])
+def test_clocks_of_stations_that_differ_stop_nobody(differing: Terminal, ahead: str) -> None:
     """The village's clock is seven minutes ahead, or a day: who takes over works by the own clock."""
-    for ahead, typed in (("2026-03-03 10:07", "10:00"), ("2026-03-04 10:00", "10:00")):
-        county.clock.set(ahead)
-        number = str(county.ok(*_RECEIVE, "--name", "吴老根", "--json").json["number"])
-        county.ok("hand-over", number, "--to", TOWNSHIP, "--as", "V001")
-        county.clock.set("2026-03-03 10:02")
-        county.ok("take-over", number, "--as", "T001", "--at", typed)
-        county.ok("accept", number, "--as", "T001")
+    number = _offered(differing, ahead)
+    differing.clock.set("2026-03-03 10:02")
+    differing.ok("take-over", number, "--as", "T001", "--at", "10:00")
+    differing.clock.set("2026-03-03 10:30")
+    differing.ok("accept", number, "--as", "T001", "--at", "10:01")
+    shown = differing.ok("show", number, "--json").json
+    assert shown["status"] == "accepted"
+    times = [step["occurred_at_ms"] // 60_000 for step in shown["steps"]]
+    expected = [ahead, ahead, "2026-03-03 10:00", "2026-03-03 10:01"]
+    assert times == [at(moment) // 60_000 for moment in expected]
+
+
+@pytest.mark.parametrize(("claimed", "code"), [("10:03", 0), ("09:54", 1)])
+def test_what_is_entered_late_has_the_same_margin_between_stations(
+    differing: Terminal, claimed: str, code: int
+) -> None:
+    number = _offered(differing, "2026-03-03 10:05")
+    differing.clock.set("2026-03-03 10:01")
+    differing.ok("take-over", number, "--as", "T001")
+    differing.clock.set("2026-03-03 11:00")
+    late = ("--late-entry-paper", "9", "--late-entry-reason", "device")
+    result = differing.run("accept", number, "--as", "T001", "--at", claimed, *late)
+    assert result.code == code and ("[case.before_receipt]" in result.err) == bool(code)
+
+
+def test_a_late_entry_of_the_own_station_has_no_margin(county: Terminal) -> None:
+    number = str(county.ok(*_RECEIVE, "--name", "吴老根", "--as", "T001", "--json").json["number"])
+    county.clock.set("2026-03-03 11:00")
+    late = ("--late-entry-paper", "9", "--late-entry-reason", "device")
+    refused = county.run("accept", number, "--as", "T001", "--at", "08:59", *late)
+    assert refused.code == 1 and "[case.before_receipt]" in refused.err
+    county.ok("accept", number, "--as", "T001", "--at", "09:00", *late)
+
+
+def test_a_notice_typed_as_earlier_than_a_supply_does_not_wipe_it_out(county: Terminal) -> None:
+    county.clock.set("2026-03-03 09:15")
+    receive = ("receive", ITEM, "--as", "T001", "--name", "吴老根", "--no-slip", "--json")
+    number = str(county.ok(*receive).json["number"])
+    county.clock.set("2026-03-03 11:00")
+    county.ok("supply", number, "--materials", "m01,m02", "--as", "T001", "--at", "10:15")
+    notice = ("request-correction", number, "--missing", "m01,m02", "--due", "2026-03-20", "--as", "T001")
+    refused = county.run(*notice, "--at", "09:45")
+    assert refused.code == 1 and "[case.before_newest]" in refused.err and "10:15" in refused.err
+    county.ok(*notice, "--at", "10:15")
+
+
+def test_what_stands_beside_anything_is_held_against_the_receipt_alone(county: Terminal) -> None:
+    """A call or a word of praise that is typed after the acceptance needs no paper."""
+    number = str(county.ok(*_RECEIVE, "--name", "吴老根", "--as", "T001", "--json").json["number"])
+    county.clock.set("2026-03-03 10:40")
+    county.ok("accept", number, "--as", "T001")
+    county.clock.set("2026-03-03 11:30")
+    county.ok("note", number, "--text", "来电询问", "--as", "T001", "--at", "10:10")
+    linked = ("link-external", number, "--external-no")
+    county.ok(*linked, "33-1", "--as", "T001", "--at", "10:11")
+    two = county.run(*linked, "33-2", "--as", "T001", "--at", "10:05")
+    assert two.code == 1 and "[case.before_newest]" in two.err
+    early = county.run("note", number, "--text", "来电询问", "--as", "T001", "--at", "08:59")
+    assert early.code == 1 and "[case.before_receipt]" in early.err
+
+
+@pytest.mark.parametrize(
+    "answer", [("countersign",), ("decline", "--reason", "太早了")], ids=["countersigned", "declined"]
+)
+def test_nobody_answers_what_was_not_asked_yet(county: Terminal, answer: tuple[str, ...]) -> None:
+    number = str(county.ok(*_RECEIVE, "--name", "吴老根", "--as", "T001", "--json").json["number"])
+    county.clock.set("2026-03-03 10:44")
+    county.ok("void", number, "--reason", "wrong_item", "--as", "T001")
+    county.clock.set("2026-03-03 11:00")
+    signed = (answer[0], number, *answer[1:], "--as", "T002", "--at")
+    refused = county.run(*signed, "10:14")
+    assert refused.code == 1 and "[case.before_newest]" in refused.err and "10:44" in refused.err
+    county.ok(*signed, "10:44")

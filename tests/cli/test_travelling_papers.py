@@ -37,3 +37,22 @@ def test_what_was_wanting_is_handed_in_at_the_next_counter(county: Terminal):
     county.ok("supply", number, "--materials", "m01", "--as", "C001")
     shown = county.ok("show", number, "--why")
     assert "已收件" in shown.out and "补正材料交齐" in shown.out
+
+
+def test_what_was_handed_in_before_the_notice_is_told_and_holds_no_acceptance_up(county: Terminal):
+    """An old case of this kind was accepted after a take-over, decided and issued: that stands."""
+    words = ("receive", FOOD, "--as", "T001", "--name", "吴老根", "--materials", "m03", "--json", "--no-slip")
+    number = str(county.ok(*words).json["number"])
+    county.ok("supply", number, "--materials", "m01", "--as", "T001")
+    notice = ("--missing", "m01,m02", "--due", "2026-03-20")
+    told = county.ok("request-correction", number, *notice, "--as", "T001").out
+    assert "要求补正的材料申请人已经交过：申请书" in told and "直接受理" in told
+    assert "已经交过" not in county.ok("supply", number, "--materials", "m02", "--as", "T001").out
+    county.ok("hand-over", number, "--to", COUNTY, "--as", "T001")
+    county.ok("take-over", number, "--as", "C001")
+    county.ok("accept", number, "--as", "C001")
+    county.ok("decide", number, "--result", "grant", "--as", "C001")
+    county.ok("issue", number, "--certificate-no", "JY1", "--as", "C001")
+    shown = county.ok("show", number, "--json").json
+    assert (shown["result"], shown["certificate_no"]) == ("grant", "JY1")
+    assert all(step["effective"] for step in shown["steps"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import random
 import sys
 from pathlib import Path
@@ -11,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from ledger.cases.effects import STEP_ACTIONS
+from ledger.errors import AuthorityError
 from ledger.registry.station import LEVELS
 from ledger.stationid import is_station_id
+from stations.county.actor import Actor
 from stations.county.choosing import choose_plants
 from stations.county.digest import acts_digest
+from stations.county.forms import Message
 from stations.county.hours import at, is_working_day, later, local, next_open
 from stations.county.links import Line
 from stations.county.memory import Case, Memory
@@ -108,6 +112,17 @@ async def test_a_line_carries_everything_until_it_is_told_to_break():
     down = Line()
     down.is_up = False
     assert await relayed(down, data) == b""
+
+
+async def test_a_key_in_a_refusal_is_told_as_people_write_it():
+    class Refusing(Actor):
+        async def _do(self, message: Message) -> object:
+            raise AuthorityError("authority.key_unknown", key=bytes(15) + b"\xfe", size=3)
+
+    told: list[bytes] = []
+    await Refusing(told.append).answer({"id": 1, "do": "perform"})
+    found = json.loads(told[0])["error"]
+    assert found == {"code": "authority.key_unknown", "params": {"key": "00" * 15 + "fe", "size": "3"}}
 
 
 def test_who_knows_what_follows_the_syncs_alone():

@@ -54,6 +54,17 @@ def _read(name: ListName, field: str, raw: Raw) -> Value | None:
         ("staff", "scope", "990121001000-00 / *", "990121001000-00/*"),
         ("staff", "scope", "城关镇便民服务中心", "城关镇便民服务中心"),
         ("staff", "name", "张\u3000三", "张三"),
+        ("orders", "due_on", "2026-03-02 5:00 PM", "2026-03-02 17:00"),
+        ("orders", "due_on", "2026/3/2 12:00 AM", "2026-03-02"),
+        ("orders", "due_on", "2026/3/2 12:30 pm", "2026-03-02 12:30"),
+        ("orders", "due_on", "2026年3月2日下午5:00", "2026-03-02 17:00"),
+        ("orders", "due_on", "2026年3月2日 上午9点半", "2026-03-02 09:30"),
+        ("orders", "due_on", "2026年3月2日17时30分", "2026-03-02 17:30"),
+        ("orders", "due_on", "2026-03-02T17:00:59", "2026-03-02 17:00"),
+        ("orders", "due_on", "2026-03-02 24:00", "2026-03-02 23:59"),
+        ("orders", "due_on", "2026-03-02 24:00:00", "2026-03-02 23:59"),
+        ("orders", "due_on", "2026-03-02 00:00", "2026-03-02"),
+        ("orders", "due_on", "2026-03-02 下班前", "2026-03-02"),
     ],
 )
 def test_meaning(name: ListName, field: str, raw: Raw, value: Value | None) -> None:
@@ -81,6 +92,8 @@ def test_meaning(name: ListName, field: str, raw: Raw, value: Value | None) -> N
         ("stations", "unit", "123", "cell.unit"),
         ("staff", "staff_no", "V 001?", "cell.staff_no"),
         ("staff", "roles", "登记员", "cell.choice"),
+        ("orders", "due_on", "2026-03-02 上午17:00", "cell.day"),
+        ("orders", "due_on", "2026-03-02 25:00", "cell.day"),
     ],
 )
 def test_refusal(name: ListName, field: str, raw: Raw, code: str) -> None:

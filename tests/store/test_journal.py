@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from audit.checking.verify import verify_ledger
 from ledger.errors import StoreError
 from ledger.facade import Home
+from ledger.sqlitefile import unwritable_copy
 from ledger.store.sqlite_opening import open_sqlite
 from tests.audit.ledgers import copy_home, make_ledger
 
@@ -50,6 +51,15 @@ def path(tmp_path: Path) -> Path:
         tx.append(LOG, 1, [("receive", b"frame 1")])
     assert page_of(path, 1)[18:20] == b"\2\2"
     return path
+
+
+def link_to(path: Path) -> Path:
+    """Lay a link to a ledger file, under another name and in another folder."""
+    folder = path.parent / "elsewhere"
+    folder.mkdir()
+    link = folder / "linked.db"
+    link.symlink_to(path)
+    return link
 
 
 def opened(path: Path, *, read_only: bool) -> str:
@@ -112,6 +122,41 @@ def test_a_journal_that_has_ended_is_none(path: Path, left: bytes) -> None:
     assert opened(path, read_only=False) == ""
 
 
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_journal_beside_what_a_link_leads_to_is_refused(path: Path, read_only: bool) -> None:
+    link = link_to(path)
+    wrong = altered(path)
+    journal = lay_journal(path, {3: wrong})
+    before = path.read_bytes(), journal.read_bytes()
+    with pytest.raises(StoreError) as refused:
+        open_sqlite(link, read_only=read_only)
+    assert (refused.value.code, refused.value.params) == ("store.journal", {"file": path.name})
+    assert (path.read_bytes(), journal.read_bytes()) == before, "nothing was touched"
+    with closing(sqlite3.connect(link)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    assert page_of(path, 3) == wrong and not journal.exists(), "this is what SQLite does through the link"
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_what_lies_beside_the_link_is_no_journal(path: Path, read_only: bool) -> None:
+    link = link_to(path)
+    lay_journal(path, {3: altered(path)}).rename(link.with_name("linked.db-journal"))
+    assert opened(link, read_only=read_only) == ""
+
+
+def test_a_copy_has_the_log_of_what_a_link_leads_to(path: Path) -> None:
+    link = link_to(path)
+    with closing(open_sqlite(path)) as store:
+        with store.write() as tx:
+            tx.append(LOG, 2, [("receive", b"frame 2")])
+        with ExitStack() as stack:
+            copy = unwritable_copy(link, stack)
+            assert copy != link, "the log holds the newest frame"
+            with closing(sqlite3.connect(copy)) as connection:
+                rows = connection.execute("SELECT state FROM stored_events ORDER BY originator_version")
+                assert [row[0] for row in rows] == [b"frame 1", b"frame 2"]
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return make_ledger(tmp_path_factory.mktemp("journal") / "sound", cases=1)
@@ -126,3 +171,13 @@ def test_an_audit_tells_of_it_and_judges_the_file_as_it_is(sound: Home, tmp_path
     report = verify_ledger(folder)
     assert [one.code for one in report.findings if one.severity == "error"] == ["file.journal"]
     assert (path.read_bytes(), journal.read_bytes()) == before
+
+
+def test_an_audit_of_a_linked_ledger_tells_of_it_too(sound: Home, tmp_path: Path) -> None:
+    path = copy_home(sound, tmp_path / "copy") / "ledger.db"
+    link = link_to(path)
+    assert verify_ledger(link).ok
+    lay_journal(path, {3: altered(path)})
+    found = [one for one in verify_ledger(link).findings if one.severity == "error"]
+    assert [one.code for one in found] == ["file.journal"]
+    assert "ledger.db-journal" in str(found[0])

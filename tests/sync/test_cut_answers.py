@@ -25,6 +25,8 @@ CUT_BYTES = 9_000
 """What such a line lets through downward: the handshake, and a part of an answer."""
 NEWCOMER_BYTES = 13_000
 """Enough for one package of the registry, though the county may have hundreds of acts in it."""
+VAIN_BYTES = 5_500
+"""Enough for a handshake and the begin of an answer, and for no package of the registry."""
 NOTES = 60
 
 
@@ -62,6 +64,17 @@ def cut_line(address: str, *, up: int = 1 << 40, down: int = CUT_BYTES) -> Abstr
     return line(address, up=cut_after(up), down=cut_after(down))
 
 
+def grow(world: World) -> None:
+    """Let the registry become longer than the smallest packages, and the township take all of it."""
+    for number in range(40):
+        facts = registry_actions.enrol_station(
+            station=StationId(f"9901210011{number:02d}-00"), name=f"新{number}村便民服务站", level="village",
+            upstream=TOWN, code_system="statistics",
+        )  # fmt: skip
+        world[COUNTY].ledger.register("enrol_station", facts, world.registrar)
+    world.settle(TOWN)
+
+
 def test_a_line_that_always_breaks_brings_everything_in_the_end(world: World) -> None:
     case = world.receive(VILLAGE)
     world.do(VILLAGE, "hand_over", case, to=TOWN)
@@ -95,13 +108,7 @@ def test_a_line_that_always_breaks_brings_everything_in_the_end(world: World) ->
 
 def test_a_newcomer_gets_the_county_in_one_go_over_a_line_that_breaks_in_every_answer(tmp_path: Path) -> None:
     world = World.after(certified(TOWN, VILLAGE), tmp_path)
-    for number in range(40):
-        facts = registry_actions.enrol_station(
-            station=StationId(f"9901210011{number:02d}-00"), name=f"新{number}村便民服务站", level="village",
-            upstream=TOWN, code_system="statistics",
-        )  # fmt: skip
-        world[COUNTY].ledger.register("enrol_station", facts, world.registrar)
-    world.settle(TOWN)
+    grow(world)
     connections = 0
 
     async def story() -> Outcome:
@@ -126,6 +133,39 @@ def test_a_newcomer_gets_the_county_in_one_go_over_a_line_that_breaks_in_every_a
     county, here = world[COUNTY].ledger.knowledge, world[VILLAGE].ledger.knowledge
     assert (here.registry.size, here.catalogue.size) == (county.registry.size, county.catalogue.size)
     assert connections > 1
+    world.close()
+
+
+@pytest.mark.parametrize("tears", [1, 2, 3, 4])
+def test_a_first_sync_behind_answers_that_broke_ends_with_the_whole_county(
+    tmp_path: Path, tears: int
+) -> None:
+    """Answers that were lost are none that a station cannot take: more than one package comes behind them."""
+    world = World.after(certified(TOWN, VILLAGE), tmp_path)
+    grow(world)
+    connections = 0
+
+    async def story() -> Outcome:
+        async def down(
+            reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter
+        ) -> None:
+            nonlocal connections
+            connections += 1
+            # Less than the smallest package behind a handshake, and then a whole line.
+            await cut_after(VAIN_BYTES if connections <= tears else 1 << 40)(reader, writer, back)
+
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            line(town.address, up=cut_after(1 << 40), down=down) as near,
+            Serving(world[VILLAGE], listen=False, upstream=near) as village,
+        ):
+            return await village.network.sync_now()
+
+    outcome = asyncio.run(story())
+    county, here = world[COUNTY].ledger.knowledge, world[VILLAGE].ledger.knowledge
+    assert (here.registry.size, here.catalogue.size) == (county.registry.size, county.catalogue.size)
+    assert connections > tears
+    assert outcome.notes == ()
     world.close()
 
 

@@ -295,6 +295,18 @@ def test_a_notice_after_silence_says_that_it_was_deemed_and_promises_no_day_that
             text = told(document)
             assert deemed in text and "现予受理" not in text and "is accepted" not in text
             assert over in text and text.count(over) == len(document.paragraphs) - 2
+        # An acceptance of another kind is deemed as well: nobody promises that it ends without a paper.
+        papers = receive(ledger, materials=["m01", "m03", "m06"]).case_id
+        clock.set("2026-11-02 09:00")
+        act(
+            ledger, "C1", "accept_with_deficit", papers, missing=["m04", "m05"], due="2026-11-20",
+            promise_by="applicant",
+        )  # fmt: skip
+        document = last(ledger, papers)
+        text = told(document)
+        assert "自2026年9月1日起即为受理" in text and "现补发本通知" in text
+        assert not [one for one in ("容缺受理。", "申请人承诺", "不再办理", "不作准予") if one in text]
+        assert not [one for one in document.signatures if "承诺" in one]
         on_time = receive(ledger, materials=["m01"]).case_id
         act(ledger, "C1", "accept", on_time)
         text = told(last(ledger, on_time))

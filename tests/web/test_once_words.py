@@ -73,6 +73,35 @@ def test_another_form_under_a_word_of_before_the_restart_is_asked_about(tmp_path
         assert sent(desk, asked.field("once"), "换了一个人").status == 303 and len(cases(counter)) == 2
 
 
+def test_another_body_under_a_word_of_the_api_is_refused_and_nobody_gets_anothers_case(
+    tmp_path: Path,
+) -> None:
+    folder, other = tmp_path / "county", {**BODY, "applicant": {"name": "另一个人"}}
+    note = {"action": "note", "text": "打过电话", "once": "n1"}
+    others = (
+        {**note, "text": "没打通"},
+        {"action": "request_withdrawal", "facts": {"method": "in_person"}, "once": "n1"},
+    )
+
+    def refused(desk: Desk, path: str) -> None:
+        for at, body in (("/api/v1/receive", other), *((path, one) for one in others)):
+            answer = desk.call(at, body)
+            assert answer.status == 409 and json.loads(answer.raw)["code"] == "web.signed_before", answer.raw
+
+    with serving(folder) as counter:
+        desk = counter.desk("C1")
+        first = received(desk, BODY)
+        path = f"/api/v1/case/{first['case']}/act"
+        noted = json.loads(desk.call(path, note).raw)
+        refused(desk, path)
+        clock = counter.clock
+    with serving(folder, clock=clock) as counter:
+        desk = counter.desk("C1")
+        refused(desk, path)
+        assert json.loads(desk.call(path, note).raw) == noted and len(cases(counter)) == 1
+        assert received(desk, BODY)["case"] == first["case"]
+
+
 def test_a_form_with_a_file_sent_twice_is_signed_once(tmp_path: Path) -> None:
     folder, fields = tmp_path / "county", {"once": "0123456789abcdef", "applicant.name": "带照片的"}
     files = {"files": ("照片.png", b"\x89PNG\r\n\x1a\n")}

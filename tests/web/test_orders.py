@@ -170,6 +170,17 @@ def test_orders_go_back_in_the_columns_in_which_they_came(desk: Desk, tmp_path: 
     assert "新增 0 件，更新 0 件" in again.text
 
 
+def test_what_is_not_understood_behind_a_day_is_told(desk: Desk, tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        ["HL041", "路灯不亮", "2026-03-9 下班前"],
+        ["HL042", "积水", "2026-03-9 下午5:00"],
+    ]
+    raw = make(tmp_path / "rest.xlsx", 工单=[["工单号", "诉求标题", "截止时间"], *rows]).read_bytes()
+    page = desk.post("/orders", {}, {"file": ("工单.xlsx", raw)})
+    assert "后面的“下班前”不认得" in page.text and page.text.count("不认得") == 1
+    assert "期限 2026-03-09 17:00" in page.text
+
+
 def test_who_saves_later_sees_both_texts(counter: Counter, desk: Desk, tmp_path: Path) -> None:
     raw = make(
         tmp_path / "two.xlsx", 工单=[["单号", "诉求内容", "办结时限"], ["HL020", "井盖", "2026-03-09"]]

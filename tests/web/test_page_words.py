@@ -28,6 +28,7 @@ TECHNICIAN = frozenset((
     "doctor.head_alone", "doctor.head_behind", "doctor.lists_differ", "doctor.log_not_counted",
     "doctor.acts_astray", "doctor.case_keys_missing", "doctor.feeds_lack", "doctor.tree_lacks",
     "doctor.county_seen_lost", "doctor.merged_differ", "doctor.rules_without_facts", "doctor.pages_damaged",
+    "doctor.county_seen_order",
     "doctor.postgres_checksums", "erase.confirm", "erase.other_act", "home.in_file",
     "ledger.changed_outside", "ledger.registry_unfounded", "ledger.rules_changed", "log.disowned",
     "doctor.no_server", "join.confirm", "join.peer", "join.staff", "key.other_person", "key.passphrase_open",

@@ -496,6 +496,48 @@ def test_a_row_that_contradicts_the_case_is_never_linked(
     assert told_there.endswith("330***********9999")
 
 
+def test_what_a_platform_hides_or_spells_otherwise_is_no_contradiction(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    one = "11010519491231002X"
+    shown = [
+        ("阿卜杜拉·买买提", "阿卜杜拉•买买提", one),
+        ("艾力·吐尔逊", "艾力．吐尔逊", "110105XXXXXXXX002X"),
+        ("汪某小", "汪某小", f"110105{chr(0x25CF) * 8}002X"),
+        ("汪小明", "汪○明", "身份证：110105********002X"),
+        ("汪大明", "汪某某", "110105491231002"),
+    ]
+    cases = [receive(desk, name, one) for name, _, _ in shown]
+    rows: list[list[object]] = [
+        [f"3303822970{at}", numbered(desk, case), "QT-9999", "平台自己的叫法", name, number, "已受理"]
+        for at, (case, (_, name, number)) in enumerate(zip(cases, shown, strict=True))
+    ]
+    # Who is somebody else, and whose number is another one, is no more the same than before.
+    others = [receive(desk, name, one) for name in ("汪别明", "汪再明")]
+    rows += [
+        ["33038229711", numbered(desk, others[0]), PERMIT, "", "李某某", one, "已受理"],
+        ["33038229712", numbered(desk, others[1]), PERMIT, "", "汪再明", "110105XXXXXXXX0214", "已受理"],
+    ]
+    head = [*HEAD[:1], "本地编号", *HEAD[1:6]]
+    raw = make(tmp_path / "hidden.xlsx", 办件=[head, *rows]).read_bytes()
+    page = desk.post("/platform/list", {}, {"file": ("导出.xlsx", raw)})
+    told = {row[2]: row for row in sheet(desk.get("/platform/list?format=xlsx").raw)}
+    assert outcomes(page) == {f"3303822970{at}": "link" for at in range(5)} | {
+        "33038229711": "differs", "33038229712": "differs",
+    }  # fmt: skip
+    assert told["33038229700"][1] == "可关联，但事项不同，请先核对", (
+        "the other item is told before it is linked"
+    )
+
+
+def test_an_older_form_of_a_number_finds_the_case(desk: Desk, tmp_path: Path) -> None:
+    receive(desk, "汪老号", "110105193803070558"[:17] + ric.calc_check_digit("110105193803070558"))
+    page = read_list(
+        desk, tmp_path, [["33038229720", PERMIT, "", "汪老号", "110105380307055", "已受理", "", ""]]
+    )
+    assert outcomes(page) == {"33038229720": "link"}
+
+
 def test_a_case_that_ended_neither_bars_nor_takes_the_number_of_another_one(
     counter: Counter, desk: Desk, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from tests.facade.counter import APPLICANT, FELLING, PERMIT, TOWNSHIP, Dice, Fak
 from tests.sheetin.workbooks import make
 from tests.web.counterdesk import Counter, Desk, keys, serving, window
 from tests.web.test_looks import pdf_sizes, unpacked
-from tests.web.test_roster import HEAD, name_of, people, received
+from tests.web.test_roster import HEAD, id_number, imported, name_of, people, received, scan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,6 +109,26 @@ def test_a_slip_that_is_moved_is_not_shrunk(tab: Page, papers: dict[str, str], l
     )
     tab.emulate_media(media="null")
     assert round(width / PX_PER_MM) == wide and right <= PRINTABLE_MM * PX_PER_MM + 0.5
+
+
+def test_a_printed_list_says_who_came_and_shows_no_box(
+    desk: Desk, chromium_browser: Browser, tmp_path: Path
+) -> None:
+    name = name_of(imported(desk, tmp_path, people(2, 880)))
+    scan(desk, name, id_number(880))
+    context = window(chromium_browser, desk)
+    tab = context.new_page()
+    tab.goto(f"/roster/{name}")
+    tab.emulate_media(media="print")
+    told = tab.evaluate(
+        """() => [...document.querySelectorAll('td[data-said]')].map((cell) => {
+        const after = getComputedStyle(cell, '::after').content;
+        const boxes = [...cell.querySelectorAll('input[type=checkbox]')];
+        const seen = boxes.filter((one) => one.getClientRects().length).length;
+        return [cell.innerText.trim(), after, seen]; })"""
+    )
+    context.close()
+    assert told == [["已到", "none", 0], ["", '"未到"', 0]]
 
 
 def test_a_training_ledger_says_so_on_every_sheet(tab: Page, papers: dict[str, str]) -> None:

@@ -178,6 +178,52 @@ def test_a_gun_fired_into_phone_or_address_fills_the_number(tab: Page, counter: 
     assert said == [{"name": f"枪打{field}", "id_no": ID_NO, "id_kind": "resident"}]
 
 
+@pytest.mark.parametrize(
+    ("field", "typed", "fired", "left"),
+    [
+        ("name", "后面打枪", ID_NO, "后面打枪"),
+        ("phone", "13900001234", ID_NO, "13900001234"),
+        ("phone", "13900001234、87654321 ", ID_NO, "13900001234、87654321"),
+        ("phone", ID_NO, ID_NO, ""),
+        ("address", "东门村3号", ID_NO.lower(), "东门村3号"),
+    ],
+)
+def test_a_gun_fired_behind_what_was_typed_fills_the_number(
+    tab: Page, counter: Counter, field: str, typed: str, fired: str, left: str
+) -> None:
+    tab.goto(f"/receive/{PERMIT}")
+    wrong = tab.locator(f"#applicant-{field}")
+    fold = wrong.locator("xpath=ancestor::details")
+    if fold.count():
+        fold.locator("summary").click()
+    wrong.focus()
+    tab.keyboard.type(typed + fired)
+    tab.keyboard.press("Enter")
+    tab.wait_for_function(f"() => document.getElementById('applicant-id').value === '{ID_NO}'")
+    assert wrong.input_value() == left
+    # Sent before the page could put it in order, or by a page without script.
+    name = f"枪后{field}{len(typed)}"
+    fields = {"applicant.name": name, f"applicant.{field}": typed + fired}
+    desk = counter.desk("C1")
+    desk.send(f"/receive/{PERMIT}", {"once": f"behind {name}", **fields})
+    with counter.ledger() as ledger:
+        found = [ledger.case(row.case_id).personal for row in ledger.find(left if field == "name" else name)]
+    said = {"name": name, "id_no": ID_NO, "id_kind": "resident"} | {field: left}
+    expected = {one: text for one, text in said.items() if text}
+    assert expected in [one["applicant"] for people in found for one in people.values() if one]
+
+
+def test_a_phone_that_ends_in_digits_of_no_number_stays(tab: Page) -> None:
+    tab.goto(f"/receive/{PERMIT}")
+    wrong = tab.locator("#applicant-name")
+    wrong.focus()
+    tab.keyboard.type("某公司110105194912310021")
+    tab.keyboard.press("Enter")
+    assert (
+        wrong.input_value() == "某公司110105194912310021" and not tab.locator("#applicant-id").input_value()
+    )
+
+
 def test_a_gun_fired_into_the_form_of_an_action_signs_nothing(tab: Page, counter: Counter, case: str) -> None:
     tab.goto(f"/case/{case}/do/accept")
     fields = tab.locator("form[data-once] input:not([type=hidden]):not([type=file])")

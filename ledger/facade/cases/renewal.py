@@ -33,7 +33,7 @@ from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.registry.authority import PROVISIONAL_GRANT
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store, WriteTx
-from ledger.store.tables import OneOf, Row, Where, cursor
+from ledger.store.tables import OneOf, Row, cursor
 from ledger.types import ActId, CaseId, Facts
 
 BATCH = 200
@@ -45,15 +45,16 @@ GARBAGE_AFTER = 50_000
 
 
 def calendars_changed(store: Store, knowledge: Knowledge) -> bool:
-    """Return whether the rows were computed with other calendars than those known now, or say less."""
+    """Return whether the rows were computed with other calendars than those known now."""
     with store.read() as tx:
         row = tx.get(MARKS, (MARK_CALENDARS,))
-        return row is None or row[1] != knowledge.calendars.version or not _say_enough(tx)
+        return row is None or row[1] != knowledge.calendars.version
 
 
-def _say_enough(tx: ReadTx) -> bool:
+def are_lists_older(tx: ReadTx) -> bool:
+    """Return whether another version of this program wrote the rows, which say less or otherwise than now."""
     row = tx.get(MARKS, (MARK_ROWS,))
-    return row is not None and row[1] == ROWS
+    return row is None or row[1] != ROWS
 
 
 def follow_calendars(store: Store, view: CaseView, knowledge: Knowledge) -> None:
@@ -65,17 +66,14 @@ def follow_calendars(store: Store, view: CaseView, knowledge: Knowledge) -> None
 def renew_lights(store: Store, view: CaseView, knowledge: Knowledge) -> int:
     """Compute the rows of all open cases with the newest calendars; returns how many there are.
 
-    Rows that an earlier version of this program wrote are made anew once, those of ended cases too.
-
     Every clock that now ends earlier than was said is written down for the case's owner.
     """
     with store.write() as tx:
         before = held_before(tx, knowledge.calendars)
-        wanted: Where = {"open": 1} if _say_enough(tx) else {}
-        rows = tx.select(CASES, wanted, columns=("case_id",))
+        rows = tx.select(CASES, {"open": 1}, columns=("case_id",))
         cases = [CaseId(row[0]) for row in rows if isinstance(row[0], bytes)]
         count = sum(view.renew(tx, batch, before=before) for batch in _batches(cases))
-        view.mark(tx)
+        view.mark_calendars(tx)
     return count
 
 
@@ -106,7 +104,8 @@ def rebuild_views(
             tx.insert_missing(TOKENS, tokens)
             tx.insert_missing(APPLICANTS, applicants)
             count += len(rows)
-        view.mark(tx)
+        view.mark_calendars(tx)
+        tx.upsert(MARKS, [(MARK_ROWS, ROWS)])
         if also is not None:
             also(tx)
     return count

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ledger.cases.conflict import commute
 from ledger.cases.effects import local_date_text
+from ledger.cases.judge import waiting_for
 from ledger.cases.shape import CaseAct, CaseState, Step
 from ledger.errors import RuleError
 from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
@@ -25,7 +27,8 @@ STATIONS_DIFFER_MS: Final = 10 * MINUTE_MS
 def require_order(state: CaseState | None, rules: Rules, act: CaseAct) -> None:
     """Refuse a typed time before the receipt of the case, or before what was done with it last.
 
-    Something forgotten that lies between earlier acts is entered late: from its paper, and marked.
+    What may stand beside an act whatever came first is not held against it. Something forgotten that lies
+    between earlier acts is entered late: from its paper, and marked. But nobody answers what was not asked.
 
     Raises:
         RuleError: ``case.before_receipt``, ``case.before_newest``.
@@ -33,26 +36,37 @@ def require_order(state: CaseState | None, rules: Rules, act: CaseAct) -> None:
     if state is None or not state.steps:
         return
     late = "late_entry" in act.facts
-    if late and act.occurred_at_ms < state.opened_at_ms:
-        # limits run from what was claimed: a notice that is older than its case would be over already
-        raise RuleError("case.before_receipt", number=state.number)
-    if late or act.recorded_at_ms - act.occurred_at_ms <= OWN_CLOCK_MS:
+    if not late and act.recorded_at_ms - act.occurred_at_ms <= OWN_CLOCK_MS:
         return
-    if _is_before(act, state.steps[0]):
+    opening = state.steps[0]
+    # limits run from what was claimed: a notice that is older than its case would be over already, so what is
+    # entered late is held against a receipt that lies ahead of this clock as well
+    if _is_before(act, opening) and (late or not _lies_ahead(opening, act)):
         raise RuleError("case.before_receipt", number=state.number)
-    for step in reversed(state.steps):
-        spec = rules.case_type.actions.get(step.action)
-        if step.effective and spec is not None and not spec.commutes and _is_before(act, step):
+    target = waiting_for(state, act)
+    held = [] if target is None else [target]
+    if not late:
+        held += [step for step in reversed(state.steps) if _follows(step, act, rules)]
+    for step in held:
+        if _is_before(act, step) and not _lies_ahead(step, act):
             claimed, done = _moment(act.occurred_at_ms), _moment(step.effect_at_ms)
             raise RuleError("case.before_newest", value=claimed, action=step.action, at=done)
 
 
+def _follows(step: Step, act: CaseAct, rules: Rules) -> bool:
+    """Tell whether what an act does hangs on its coming after a step with effect."""
+    before, own = rules.case_type.actions.get(step.action), rules.case_type.actions[act.action]
+    return step.effective and before is not None and not commute(own, before)
+
+
 def _is_before(act: CaseAct, step: Step) -> bool:
     """Tell whether the time of an act lies before what was done with the case, whatever the clocks."""
-    if step.effect_at_ms > act.recorded_at_ms:
-        return False
     margin = 0 if step.act.station == act.station else STATIONS_DIFFER_MS
     return act.occurred_at_ms // MINUTE_MS < (step.effect_at_ms - margin) // MINUTE_MS
+
+
+def _lies_ahead(step: Step, act: CaseAct) -> bool:
+    return step.effect_at_ms > act.recorded_at_ms
 
 
 def _moment(at_ms: int) -> str:

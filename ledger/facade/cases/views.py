@@ -53,8 +53,12 @@ NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {OPEN_LOG, PROVISIONAL_
 """Topics that belong to no case; ``countersign`` belongs to one in station logs only."""
 
 MARK_CALENDARS, MARK_ROWS = "calendars", "rows"
-ROWS = "2"
-"""What rows say: since 2 ``flags`` tells decisions, papers given back and limits that were overrun."""
+ROWS = "3"
+"""What rows say; raised as well when acts are understood otherwise, for rows hold what they meant before.
+
+Since 2 ``flags`` tells decisions, papers given back and limits that were overrun; 3 counts what was asked for
+and is not there yet before an acceptance.
+"""
 _GIVEN_BACK = "returned"
 
 
@@ -226,10 +230,10 @@ class CaseView:
             note_earlier(tx, made, old=before, new=calendars)
         return len(made)
 
-    def mark(self, tx: WriteTx) -> None:
+    def mark_calendars(self, tx: WriteTx) -> None:
         """Write down which calendars the rows were computed with."""
         calendars = self._knowledge.calendars
-        tx.upsert(MARKS, [(MARK_CALENDARS, calendars.version), (MARK_ROWS, ROWS), held_mark(calendars)])
+        tx.upsert(MARKS, [(MARK_CALENDARS, calendars.version), held_mark(calendars)])
 
     def _advance(self, tx: WriteTx, case_id: CaseId, state: CaseState, rules: Rules) -> None:
         held = self._book.held(case_id)

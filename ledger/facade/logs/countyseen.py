@@ -181,6 +181,31 @@ def entry_without_seen(tx: ReadTx, name: str, *, after: int) -> int:
     return 0
 
 
+def entry_turned_back(tx: ReadTx, name: str) -> int:
+    """Return the first entry of a log that names an older county checkpoint than one before it, 0 for none.
+
+    One that was taken twice, because people accepted it again, says nothing.
+    """
+    numbers: dict[bytes, int] = {}
+    twice: set[bytes] = set()
+    for row in tx.select(schema.COUNTY_CHECKPOINTS, {"state": ""}):
+        hashed = checkpoint_hash(read_checkpoint(row[3])) if isinstance(row[3], bytes) else b""
+        if hashed in numbers:
+            twice.add(hashed)
+        numbers[hashed] = _int(row[0])
+    newest = 0
+    for seq, frame in enumerate(read_frames(tx, name, after=0, last=tx.size(name)), start=1):
+        try:
+            named = decode_entry(split_frame(frame).entry_raw).county_seen
+        except EncodingError:
+            continue
+        number = 0 if named in twice else numbers.get(named, 0)
+        if 0 < number < newest:
+            return seq
+        newest = max(newest, number)
+    return 0
+
+
 def keep_seen(tx: WriteTx, note: bytes, *, now_ms: int, state: str) -> None:
     """Write a checkpoint down behind all others."""
     point = read_checkpoint(note)

@@ -6,7 +6,7 @@ in another process, which is told the public half alone. What nobody signs for i
 
 from __future__ import annotations
 
-from ledger.errors import DataError, StoreError
+from ledger.errors import DataError, RuleError, StoreError
 from ledger.facade.base.clock import Randomness
 from ledger.facade.base.home import SEED_BYTES, Home
 from ledger.facade.logs.countyseen import newest_evidence
@@ -19,6 +19,7 @@ from ledger.formats.genesis import LogGenesis, LogKind
 from ledger.formats.keys import Ed25519Signer, prove_possession
 from ledger.formats.merkle import root_at
 from ledger.registry import actions as registry_actions
+from ledger.registry.registry import Registry
 from ledger.store.contract import Store
 from ledger.types import Facts, LedgerId, StationId
 
@@ -147,6 +148,21 @@ def check_founded(genesis: LogGenesis) -> None:
     """
     if genesis.kind == "registry" and genesis.reason == "first":
         raise StoreError("log.not_first", log=genesis.kind, station=genesis.station)
+
+
+def require_below(registry: Registry, main: StationId | None, station: StationId) -> None:
+    """Refuse to record for a station that does not stand below the main one: nobody would pass that on.
+
+    Args:
+        registry: the newest registry held here.
+        main: the station for which this machine sends and receives; None where it does neither.
+        station: whose log would be written here.
+
+    Raises:
+        RuleError: ``log.not_below``.
+    """
+    if main is not None and station != main and main not in registry.line(station):
+        raise RuleError("log.not_below", station=station, main=main)
 
 
 def _remember(known: dict[bytes, bytes], name: bytes, seed: bytes) -> None:

@@ -19,7 +19,7 @@ from ledger.facade.cases.views import CaseView
 from ledger.facade.cases.writing import Writer
 from ledger.facade.logs.bodies import erase_personal
 from ledger.facade.logs.countyfold import COUNTY_KINDS, CountyFold
-from ledger.facade.logs.drafts import Drafts, check_founded
+from ledger.facade.logs.drafts import Drafts, check_founded, require_below
 from ledger.facade.logs.lostends import BESIDE_CHAIN
 from ledger.facade.logs.opening import HeldLog, Holdings
 from ledger.facade.logs.ownlog import OwnLog
@@ -63,7 +63,9 @@ class CountyDesk:
         own: dict[str, OwnLog],
         clock: Clock,
         randomness: Randomness,
+        main: StationId | None = None,
     ) -> None:
+        self._main = main
         self._succession = succession
         self.drafts = Drafts(home=home, store=store, succession=succession, randomness=randomness)
         self._store = store
@@ -129,8 +131,11 @@ class CountyDesk:
         """Make the key of a log that somebody is about to open; returns what they have to sign for.
 
         Raises:
+            RuleError: ``log.not_below`` for a station outside what the main one sends and receives.
             StoreError: ``log.open``, ``log.not_first``.
         """
+        if kind == "station":
+            require_below(self._knowledge.registry, self._main, station)
         if self._succession.chosen(kind, station, newest) is None:
             self._require_none(kind, station)
         return self.drafts.new_log(self._knowledge.registry.ledger_id, kind, station, newest=newest)

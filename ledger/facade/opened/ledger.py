@@ -33,25 +33,23 @@ from ledger.facade.base.types import (
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.figures import read_figures
 from ledger.facade.cases.reading import FIND_MAX, Among
-from ledger.facade.cases.renewal import rebuild_views
 from ledger.facade.cases.views import CaseView
-from ledger.facade.logs.treerows import Trees
 from ledger.facade.opened.current import Current
 from ledger.facade.opened.database import open_database
 from ledger.facade.opened.page import case_page
 from ledger.facade.opened.parts import Parts, list_logs, load_parts
 from ledger.facade.opened.performing import Noted, perform
+from ledger.facade.opened.remaking import follow_program, remake
 from ledger.facade.opened.restoring import settle
 from ledger.facade.opened.soundness import require_rules_to_write
-from ledger.facade.transfer.mergedrows import remake_merged
 from ledger.facade.transfer.rejudging import finish_judging
 from ledger.formats.genesis import LedgerGenesis, LogKind
 from ledger.formats.keys import Signer
 from ledger.known.knowledge import Knowledge
 from ledger.rules.catalogue import Rules
-from ledger.store.contract import ReadTx, Store, WriteTx
+from ledger.store.contract import ReadTx, Store
 from ledger.store.sqlite_recorder import Connect, connect_file
-from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId
+from ledger.types import CaseId, Facts, KeyId, LedgerId, LogId, StationId, Watch
 
 
 class Ledger:
@@ -71,6 +69,7 @@ class Ledger:
         randomness: Randomness,
         writable: bool,
         station: StationId | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.home = home
         self.store = store
@@ -85,6 +84,7 @@ class Ledger:
         self.rolled_back: tuple[str, ...] = ()
         if writable:
             self.rolled_back = settle(store, home, self.parts, vault=vault, view=view)
+            follow_program(self.store, self.parts, view=view, watch=watch)
             finish_judging(self.store, self.view, book=self.parts.book, fold=self.parts.fold)
 
     @classmethod
@@ -97,6 +97,7 @@ class Ledger:
         connect: Connect = connect_file,
         write: bool,
         station: StationId | None = None,
+        watch: Watch | None = None,
     ) -> Ledger:
         """Open the ledger of an installation folder.
 
@@ -107,6 +108,7 @@ class Ledger:
             connect: opens the database file; tests put a failing disk here.
             write: as the one writer; else read-only, beside a writer.
             station: the main station of this installation, for what it exchanges with others.
+            watch: told how many cases are done where lists of another version of this program are made anew.
 
         Raises:
             ConfigError: ``home.missing``.
@@ -120,7 +122,7 @@ class Ledger:
         try:
             return cls(
                 home=place, store=store, view=view, vault=vault, clock=clock or SystemClock(),
-                randomness=randomness, writable=write, station=station,
+                randomness=randomness, writable=write, station=station, watch=watch,
             )  # fmt: skip
         except BaseException:
             store.close()
@@ -281,6 +283,7 @@ class Ledger:
 
         Raises:
             StoreError: ``log.open`` when the station has a log here that is sound.
+            RuleError: ``log.not_below``: nobody would pass on what is recorded here for it.
             AuthorityError: the signer has no role at the station.
         """
         return self.parts.county.open_log("station", station, signer).log_id
@@ -311,14 +314,8 @@ class Ledger:
     @as_writer
     def rebuild(self) -> int:
         """Make every row that people look at anew from the frames; returns how many cases there are."""
-        self.parts.book.forget_all()
-        Trees(self.store, self.parts.holdings).mend(self.clock.now_ms)
-
-        def also(tx: WriteTx) -> None:
-            self.parts.feeds.look_at_all(tx)
-            remake_merged(tx, self.parts.holdings.of_kind("merge"))
-
-        return rebuild_views(self.store, self.view, self.vault, also=also)
+        clock = self.clock
+        return remake(self.store, self.parts, view=self.view, vault=self.vault, now_ms=clock.now_ms)
 
     def resolve(self, ref: str) -> CaseId:
         """Return the case that a number, or the beginning of an id in hexadecimal digits, means."""

@@ -16,7 +16,7 @@ from ledger.facade.base.tables import APPLICANTS, CASES, LATE, MARKS, NUMBERS, T
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import Folded
 from ledger.facade.cases.numbers import number_rows
-from ledger.facade.cases.renewal import found_by
+from ledger.facade.cases.renewal import are_lists_older, found_by
 from ledger.facade.cases.views import MARK_CALENDARS, NO_CASE_ACTIONS, case_row
 from ledger.facade.logs.bodies import sealed_bodies
 from ledger.facade.opened.parts import Parts
@@ -51,11 +51,13 @@ class Compared(NamedTuple):
         differ: cases without a row in the view of cases, or with other rows than their acts give.
         astray: cases of which the table of acts names an entry that is not there: nobody can fold them.
         ungiven: cases of which a station below would not be given all that it should have.
+        older: whether another version of this program wrote the lists: what they say was not compared.
     """
 
     differ: int
     astray: int
     ungiven: int
+    older: bool
 
 
 def cases_without_key(tx: ReadTx) -> list[CaseId]:
@@ -91,7 +93,7 @@ def compare_lists(
         look: called before each few hundred cases; raises where it shall stop.
     """
     differ = astray = ungiven = 0
-    lit = _are_lights_current(tx, parts)
+    lit, older = _are_lights_current(tx, parts), are_lists_older(tx)
     cases = _side_by_side(tx)
     while asked := list(islice(cases, CASES_AT_ONCE)):
         if look is not None:
@@ -100,15 +102,16 @@ def compare_lists(
         if thorough:
             rows = {one.case_id: one.row for one in asked}
             folded, lost = _folded(tx, parts, [one.case_id for one in asked if one.opened])
-            found |= _listed_otherwise(folded, rows, parts, lit=lit)
-            found |= _numbered_otherwise(tx, folded) | _waiting_unknown(tx, folded)
-            found |= _searched_otherwise(tx, vault, folded) if vault is not None else set()
+            if not older:
+                found |= _listed_otherwise(folded, rows, parts, lit=lit)
+                found |= _numbered_otherwise(tx, folded) | _waiting_unknown(tx, folded)
+                found |= _searched_otherwise(tx, vault, folded) if vault is not None else set()
+                sound = [one.case_id for one in asked if one.opened and one.case_id not in lost]
+                ungiven += len(parts.feeds.ungiven(tx, sound))
             astray += len(lost)
             found -= lost
-            sound = [one.case_id for one in asked if one.opened and one.case_id not in lost]
-            ungiven += len(parts.feeds.ungiven(tx, sound))
         differ += len(found)
-    return Compared(differ, astray, ungiven)
+    return Compared(differ, astray, ungiven, older)
 
 
 def _pages(tx: ReadTx, table: Table, columns: Sequence[str] = ()) -> Iterator[Row]:

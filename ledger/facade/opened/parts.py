@@ -24,6 +24,7 @@ from ledger.facade.logs.comingback import ever_given_up
 from ledger.facade.logs.countyfold import CountyFold
 from ledger.facade.logs.countyseen import CountySeen, seen_hash
 from ledger.facade.logs.doubt import find_doubts, log_signer
+from ledger.facade.logs.drafts import require_below
 from ledger.facade.logs.opening import Holdings, read_holdings, read_ledger_genesis
 from ledger.facade.logs.ownlog import OwnLog, newest_checkpoint
 from ledger.facade.logs.succession import Succession
@@ -101,15 +102,37 @@ class Parts:
             return False
         return station == self.main_station or self.succession.predecessor("station", station) is not None
 
+    def require_below(self, station: StationId) -> None:
+        """Refuse a station that has no log here and whose records nobody would pass on from here.
+
+        Raises:
+            RuleError: ``log.not_below``.
+        """
+        if self.station_log(station) is None:
+            require_below(self.knowledge.registry, self.main_station, station)
+
+    def beyond(self, scope: frozenset[StationId]) -> frozenset[StationId]:
+        """Return the stations outside a scope whose sound logs are written here all the same.
+
+        Their records go nowhere: the main station gives on what stands below it. A ledger without a main
+        station sends nothing, and has none of these.
+        """
+        if self.main_station is None:
+            return frozenset()
+        sound = {log.station for log in self.own.values() if log.kind == "station" and not log.doubt}
+        return frozenset(sound - scope)
+
     def log_to_write(self, station: StationId, signer: Signer) -> OwnLog:
         """Return the log in which somebody acts for a station; it is opened if need be, for work never stops.
 
         Raises:
+            RuleError: ``log.not_below`` for a station that has none here and may have none.
             StoreError: ``log.none`` where no log of the station is to be opened here.
         """
         log = self.station_log(station)
         if log is not None:
             return log
+        self.require_below(station)
         if not self.opens_by_acting(station):
             raise StoreError("log.none", station=station)
         return self.county.open_log("station", station, signer)
@@ -156,6 +179,7 @@ def load_parts(
     county = CountyDesk(
         store=store, home=home, writer=writer, case_keys=case_keys, view=view, book=book,
         fold=fold, holdings=holdings, succession=succession, own=own, clock=clock, randomness=randomness,
+        main=station,
     )  # fmt: skip
     grants = GrantDesk(knowledge=knowledge, home=home, clock=clock, randomness=randomness)
     desk = Desk(

@@ -305,9 +305,10 @@ class Held:
     def unconfirmed(self, station: StationId) -> tuple[int, int]:
         """Return how many entries a station has not confirmed, and when the oldest was recorded (0: none).
 
-        Entries of divergent histories wait like those of the logs.
+        Entries of divergent histories wait like those of the logs, and those that nobody carries up.
         """
         scope = self.scope(self.station)
+        scope |= self._parts.beyond(scope)
         ends = [(state.log_id.hex(), 0, state.size) for state in self.states(scope, county=False)]
         ends += [(_name(one), one.first_seq - 1, one.size) for one in self.branches(scope)]
         count, oldest_ms = 0, 0
@@ -318,7 +319,7 @@ class Held:
                 if confirmed >= size:
                     continue
                 count += size - confirmed
-                at_ms = _recorded_at(tx, name, confirmed - before + 1)
+                at_ms = recorded_at(tx, name, confirmed - before + 1)
                 oldest_ms = min(oldest_ms or at_ms, at_ms)
         return count, oldest_ms
 
@@ -372,7 +373,8 @@ class Held:
             return [_branch_state(tx, one) for one in held]
 
 
-def _recorded_at(tx: ReadTx, name: str, position: int) -> int:
+def recorded_at(tx: ReadTx, name: str, position: int) -> int:
+    """Return when an entry was recorded; 0 where it does not say."""
     at_ms = recorded_at_ms(tx.frame(name, position))
     return 0 if at_ms == INT_MAX else at_ms
 

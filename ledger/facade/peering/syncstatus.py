@@ -21,7 +21,7 @@ from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
 from ledger.facade.logs.placing import frame_at
 from ledger.facade.opened.parts import Parts
-from ledger.facade.peering.held import Held
+from ledger.facade.peering.held import Held, recorded_at
 from ledger.facade.peering.receiptkey import receipt_key_fault
 from ledger.facade.transfer.withouteffect import is_without_effect
 from ledger.formats.checkpoint import read_cosignature_time_s
@@ -30,6 +30,8 @@ from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Cell, Row
 from ledger.types import LogId, StationId
 
+KEPT_BESIDE: Final = "sync.kept_beside"
+"""An own log of a station that is not below the main one: nobody sends it."""
 SHOWN_OF_A_KIND_MAX: Final = 8
 """Findings of one code in one log that are told one by one; of the others their number."""
 
@@ -85,7 +87,8 @@ class SyncStatus:
     """Everything that ``banjian sync status`` tells.
 
     Attributes:
-        entries: entries of own logs and of those below, stored here; divergent histories among them.
+        entries: entries of own logs and of those below, stored here; divergent histories among them, and own
+            logs of stations that are not below.
         levels: the stations above, nearest first.
         link: last try, last success, the failure that stands.
         given_up: own logs that are not continued, with the reason.
@@ -109,8 +112,9 @@ def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> S
     held = Held(store, parts, station, writing=False)
     line = held.line()
     scope = held.scope(station)
-    entries = sum(state.size for state in held.states(scope, county=False))
-    entries += sum(branch.size - branch.first_seq + 1 for branch in held.branches(scope))
+    beyond = parts.beyond(scope)
+    entries = sum(state.size for state in held.states(scope | beyond, county=False))
+    entries += sum(branch.size - branch.first_seq + 1 for branch in held.branches(scope | beyond))
     attachments = to_give_count(tx)
     return SyncStatus(
         station=station,
@@ -124,6 +128,7 @@ def read_status(store: Store, tx: ReadTx, parts: Parts, station: StationId) -> S
         findings=(
             *(one for one in _findings(tx, parts) if not _is_settled(one, held)),
             *_stranded(tx, parts, scope),
+            *_beyond(tx, held, station, beyond),
         ),
         receipt_key=receipt_key_fault(parts.home, parts.knowledge.registry, station),
     )
@@ -158,6 +163,21 @@ def _stranded(tx: ReadTx, parts: Parts, scope: frozenset[StationId]) -> Iterator
             code=OFFERED_TO_CLOSED, log="", seq=0, found_at_ms=one.last_at_ms, detail=one.number,
             params=params, station=one.custodian,
         )  # fmt: skip
+
+
+def _beyond(
+    tx: ReadTx, held: Held, station: StationId, beyond: frozenset[StationId]
+) -> Iterator[SyncFinding]:
+    """Yield what nobody wrote down: own logs of stations that are not below this one; nobody sends them."""
+    for one in sorted(beyond):
+        for state in held.states(frozenset((one,)), county=False):
+            if held.is_open_own(state.log_id):
+                params: dict[str, Param] = {"station": one, "main": station, "count": state.size}
+                name = state.log_id.hex()
+                yield SyncFinding(
+                    code=KEPT_BESIDE, log=name, seq=0, found_at_ms=recorded_at(tx, name, 1), detail=one,
+                    params=params, station=one,
+                )  # fmt: skip
 
 
 def _is_settled(finding: SyncFinding, held: Held) -> bool:

@@ -39,7 +39,7 @@ from stations.web.api.shapes import (
     Session,
 )
 from stations.web.cases import acting, casepage, receiving, signedbefore
-from stations.web.cases.erased import drop_of
+from stations.web.cases.erased import before_erasing, drop_of
 from stations.web.overview import county, figures, today
 from stations.web.rows import lines_of
 from stations.web.safety import read_safety
@@ -173,15 +173,19 @@ async def act(visit: Visit) -> web.Response:
     body = await read_body(visit.request, Act)
 
     once = _word(visit, body.once)
+    # What is done is said as well: the word of a note is none for a withdrawal.
+    form = {**form_of_act(body), "action": [body.action], "once": [once]}
+    said = signedbefore.said_in(visit, form)
 
     def work(ledger: Ledger) -> str:
-        form = {**form_of_act(body), "once": [once]}
-        if (told := _told_before(visit, ledger, once)) is not None:
+        if (told := _told_before(visit, ledger, once, said)) is not None:
             return told
         done = acting.perform_once(visit, ledger, case_id, body.action, form, heads=body.heads, strict=True)
         return _told(done, "", reason=_reason(visit, ledger, done))
 
-    answered = await _once(visit, once, work)
+    if body.action == ERASE:
+        await before_erasing(visit, case_id)
+    answered = await _once(visit, once, work, said=said)
     if body.action == ERASE:
         await drop_of(visit, case_id)
     return answered
@@ -192,10 +196,11 @@ async def receive(visit: Visit) -> web.Response:
     body = await read_body(visit.request, Receipt)
 
     once = _word(visit, body.once)
+    form = {**form_of_receipt(body), "item": [body.item], "once": [once]}
+    said = signedbefore.said_in(visit, form)
 
     def work(ledger: Ledger) -> str:
-        form = {**form_of_receipt(body), "once": [once]}
-        if (told := _told_before(visit, ledger, once)) is not None:
+        if (told := _told_before(visit, ledger, once, said)) is not None:
             return told
         done, note = receiving.receive_once(
             visit, ledger, body.item, form, noted=signedbefore.noting(visit, form), strict=True
@@ -203,7 +208,7 @@ async def receive(visit: Visit) -> web.Response:
         visit.browser.slips[done.case_id.hex()] = (done.token, note)
         return _told(done, note)
 
-    return await _once(visit, once, work)
+    return await _once(visit, once, work, said=said)
 
 
 async def safety(visit: Visit) -> web.Response:
@@ -308,9 +313,9 @@ def _rows(visit: Visit, ledger: Ledger, rows: Sequence[CaseRow], *, named: bool 
     return Rows(lines=lines_of(visit, ledger, shown), count=len(rows), known_at_ms=today.known_at(ledger))
 
 
-async def _once(visit: Visit, once: str, work: Callable[[Ledger], str]) -> web.Response:
-    """Answer a write; the same one-time word gets the same answer."""
-    text = await visit.sign_once(once, work)
+async def _once(visit: Visit, once: str, work: Callable[[Ledger], str], *, said: str) -> web.Response:
+    """Answer a write; the same one-time word gets the same answer, where it says the same."""
+    text = await visit.sign_once(once, work, said=said)
     return web.Response(text=text, content_type="application/json", charset="utf-8")
 
 
@@ -319,11 +324,17 @@ def _word(visit: Visit, once: str) -> str:
     return f"api {visit.request.path} {once}" if once else ""
 
 
-def _told_before(visit: Visit, ledger: Ledger, once: str) -> str | None:
-    """Return the answer to a write that is in the ledger already, from before a restart; None else."""
+def _told_before(visit: Visit, ledger: Ledger, once: str, said: str) -> str | None:
+    """Return the answer to a write that is in the ledger already, from before a restart; None else.
+
+    Raises:
+        RuleError: ``web.signed_before`` where the word was spent on a write that says something else.
+    """
     spent = signedbefore.stored_by(visit, ledger, once)
     if spent is None:
         return None
+    if spent.said != said:
+        raise signedbefore.spent_on_another(ledger, spent)
     case_id, act_id = CaseId(bytes.fromhex(spent.case)), bytes.fromhex(spent.act)
     with ledger.reading() as (tx, _):
         row = tx.get(schema.ACTS, (case_id, act_id))

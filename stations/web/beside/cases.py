@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from aiohttp import web
 
@@ -15,6 +15,7 @@ from stations.kept.platformlist import KeptList
 from stations.kept.sealed import SealedFolder
 from stations.province.exported import ExportRow, Match, Standing, id_numbers, match_rows
 from stations.province.known import Known, KnownCases
+from stations.web.cases.erased import TURN
 from stations.web.scope import Scope
 from stations.web.visit import Visit
 
@@ -125,7 +126,7 @@ def _once(matches: Sequence[Match]) -> list[Match]:
         if match.outcome == "link" and match.case is not None:
             claimed[match.case.case_id] = claimed.get(match.case.case_id, 0) + 1
     return [
-        Match(row=match.row, outcome="several")
+        Match(row=match.row, outcome="several", may_mean=match.may_mean)
         if match.outcome == "link" and match.case is not None and claimed[match.case.case_id] > 1
         else match
         for match in matches
@@ -144,6 +145,27 @@ def kept_list(visit: Visit) -> KeptList | None:
         StoreError: ``sealed.unreadable``.
     """
     return platformlist.load_list(_folder(visit), visit.station)
+
+
+async def remember_meant(visit: Visit, matches: Sequence[Match]) -> None:
+    """Keep which cases the rows may mean by now: one that is erased elsewhere is found by nothing else."""
+    aside, found = visit.office.access.aside, list(meant_by(matches))
+
+    def work() -> None:
+        kept = kept_list(visit)
+        if kept is not None:
+            there = {row.external_no for row in kept.rows if not row.erased}
+            more = kept.with_meant(pair for pair in found if pair[0] in there)
+            if more != kept:
+                keep_list(visit, more)
+
+    async with visit.request.app[TURN]:
+        await aside(work)
+
+
+def meant_by(matches: Sequence[Match]) -> Iterator[tuple[str, CaseId]]:
+    """Yield the cases that rows may mean, each behind the row's number in the platform."""
+    return ((match.row.external_no, case) for match in matches for case in match.may_mean)
 
 
 def _folder(visit: Visit) -> SealedFolder:

@@ -24,9 +24,11 @@ from stations.web.beside.cases import (
     keep_list,
     kept_list,
     matches_of,
+    meant_by,
     named,
     numbers_of,
     pairs_of,
+    remember_meant,
 )
 from stations.web.cases.erased import TURN, blank_lists
 from stations.web.cases.externals import require_number
@@ -117,7 +119,7 @@ async def read(visit: Visit) -> web.StreamResponse:
                 for match in matches
             ],
             unread=unread,
-        )
+        ).with_meant(meant_by(matches))
         async with visit.request.app[TURN]:
             await aside(lambda: keep_list(visit, kept))
             await visit.read(lambda ledger: blank_lists(visit.office, ledger))
@@ -141,7 +143,9 @@ async def link(visit: Visit) -> web.StreamResponse:
         return see_other(WHERE)
     visit = as_confirmed(visit)
     settings = load_settings(visit.office.home.path)
-    matches = [match for match in await matches_of(visit, kept.rows) if match.outcome == "link"]
+    found = await matches_of(visit, kept.rows)
+    await remember_meant(visit, found)
+    matches = [match for match in found if match.outcome == "link"]
 
     async def steps(job: Job) -> AsyncGenerator[None, None]:
         linked = 0
@@ -278,7 +282,11 @@ async def _shown(
 
 async def _in_order(visit: Visit, kept: KeptList | None) -> list[Match]:
     """Return the case of each row of a list, what can be done first."""
-    return _sorted([] if kept is None else await matches_of(visit, kept.rows))
+    if kept is None:
+        return []
+    matches = await matches_of(visit, kept.rows)
+    await remember_meant(visit, matches)
+    return _sorted(matches)
 
 
 def _sorted(matches: Sequence[Match]) -> list[Match]:
@@ -316,10 +324,11 @@ def _match_line(visit: Visit, ledger: Ledger, match: Match, case: CaseRow | None
     words = {"applicant": "web.diff_applicant", "item": "web.diff_item", "id_no": "web.roster_id_no"}
     differing = say("web.list_and").join(say(words[one]) for one in match.contradicting)
     outcome = say(f"web.match_{match.outcome}")
+    key = "web.match_link_but" if match.outcome == "link" else "web.match_in"
     return MatchLine(
         row=row.row,
         outcome=match.outcome,
-        words=say("web.match_in", outcome=outcome, what=differing) if differing else outcome,
+        words=say(key, outcome=outcome, what=differing) if differing else outcome,
         external_no=row.external_no,
         item=row.item or row.item_code,
         applicant=say("web.roster_erased") if row.erased else row.applicant,

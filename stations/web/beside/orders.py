@@ -71,7 +71,7 @@ async def read(visit: Visit) -> web.StreamResponse:
     except BanjianError as error:
         return await _shown(visit, error, ())
     visit.tell("web.orders_read", new=counts[0], changed=counts[1])
-    unread = [notice for notice in faults.notices if notice.code in UNREAD]
+    unread = [notice for notice in faults.notices if notice.code in (*UNREAD, "cell.behind_day")]
     told = [fault_words(visit.say, one) for one in [*unread, *faults.in_order()][:FAULTS_SHOWN_MAX]]
     return await _shown(visit, None, told, fault_count=faults.count) if told else see_other("/orders")
 

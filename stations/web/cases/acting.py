@@ -29,7 +29,7 @@ from stations.web.cases.amending import (
 )
 from stations.web.cases.attaching import carried, content_digest, given_again, of_form
 from stations.web.cases.casepage import case_of, heads_of
-from stations.web.cases.erased import drop_of
+from stations.web.cases.erased import before_erasing, drop_of
 from stations.web.cases.externals import ASKED, require_number
 from stations.web.cases.factforms import (
     EVIDENCE_FIELD,
@@ -84,6 +84,8 @@ async def act(visit: Visit) -> web.StreamResponse:
         attachments = tuple(one.named for one in attached)
         if attached:
             form[EVIDENCE_FIELD] = [await content_digest(visit, attached[0])]
+        if action == ERASE:
+            await before_erasing(visit, case_id)
         await visit.sign_once(first(form, "once"), work, said=said_in(visit, form))
     except BanjianError as error:
         if error.code == SIGNED_BEFORE:

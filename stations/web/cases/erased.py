@@ -32,6 +32,18 @@ TURN: web.AppKey[asyncio.Lock] = web.AppKey("rosters", asyncio.Lock)
 """Held while a roster is read, changed and kept: two scanners must not undo each other's ticks."""
 
 
+async def before_erasing(visit: Visit, case_id: CaseId) -> None:
+    """Remember what lies beside the ledger of a case and can be told by its personal data alone.
+
+    Raises:
+        StoreError: ``store.*``; nothing was erased, nor is to be.
+    """
+    office = visit.office
+    folder = SealedFolder(office.home, platformlist.FOLDER, office.randomness)
+    async with visit.request.app[TURN]:
+        await visit.read(lambda ledger: platformlist.before_erasing(folder, ledger, case_id))
+
+
 async def drop_of(visit: Visit, case_id: CaseId) -> None:
     """Throw away what lies beside the ledger of a case whose personal data was erased."""
     store, office = Attachments(visit.office.home, visit.office.randomness), visit.office

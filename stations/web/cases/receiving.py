@@ -12,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from ledger.cases.permit import Permission
-from ledger.contact import check_contact, is_resident_number
+from ledger.contact import check_contact, is_resident_number, split_resident
 from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
 from ledger.facade.opened.performing import Noted
@@ -289,6 +289,11 @@ def said_of_people(form: Form) -> Facts:
         if not texts["id_no"] and RESIDENT.fullmatch(plain_number(texts["name"])):
             # A gun was fired there, and sent before the page could put the number where it belongs.
             texts |= {"name": "", "id_no": texts["name"], "id_kind": "resident"}
+        for name in ("name", "phone", "address"):
+            # Fired behind what was typed there; a name alone, once it is told, is moved above.
+            before, number = split_resident(texts.get(name, ""))
+            if before and number and texts["id_no"] in ("", number):
+                texts |= {name: before, "id_no": number, "id_kind": "resident"}
         for name in ("phone", "address"):
             number = plain_number(texts.get(name, ""))
             if texts["id_no"] in ("", number) and is_resident_number(number):

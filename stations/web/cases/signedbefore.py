@@ -70,9 +70,13 @@ def signed_before(visit: Visit, ledger: Ledger, form: Mapping[str, list[str]]) -
     sent = drafting.sent_draft(visit, form)
     said = said_in(visit, form) if isinstance(known, Spent) else said_by(sent.form)
     if said != known.said:
-        number = ledger.state(CaseId(bytes.fromhex(known.case)))[0].number
-        raise RuleError(SIGNED_BEFORE, number=number)
+        raise spent_on_another(ledger, known)
     return _taken_up(visit, known, sent.page)
+
+
+def spent_on_another(ledger: Ledger, known: Draft | Spent) -> RuleError:
+    """Return that something else was signed from a form, or under a one-time word, with its case's number."""
+    return RuleError(SIGNED_BEFORE, number=ledger.state(CaseId(bytes.fromhex(known.case)))[0].number)
 
 
 def said_in(visit: Visit, form: Mapping[str, list[str]]) -> str:

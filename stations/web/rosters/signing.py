@@ -48,7 +48,7 @@ async def sign(visit: Visit) -> web.StreamResponse:
     if jobs_of(visit).running(where) is not None:
         return see_other(where)
     try:
-        await visit.read(lambda ledger: _command(ledger, roster, roster.rows[0], form))
+        await visit.read(lambda ledger: _try_first(ledger, roster, form))
     except BanjianError as error:
         return await _shown(visit, form, error)
 
@@ -124,6 +124,16 @@ def _sign_one(
     keep_roster(folder_of(visit), roster)
     ledger.submit(signed, station)
     return 1
+
+
+def _try_first(ledger: Ledger, roster: Roster, form: Form) -> None:
+    """Refuse before the first receipt what would be refused for every row.
+
+    Raises:
+        BanjianError: as ``_command``; ``log.not_below`` for a station whose records nobody would pass on.
+    """
+    ledger.parts.require_below(StationId(roster.station))
+    _command(ledger, roster, roster.rows[0], form)
 
 
 def _command(ledger: Ledger, roster: Roster, row: RosterRow, form: Form) -> Command:

@@ -48,14 +48,21 @@
 
   // A gun was fired while the cursor stood in the name, the phone or the address: the number goes where it belongs.
   // Fifteen digits may be a phone as well.
+  const isResident = (text) => /^\d{6}(18|19|20)\d{9}[\dX]$/.test(text)
+    && "10X98765432"[[...text.slice(0, 17)].reduce((sum, one, at) => sum + one * (2 ** (17 - at) % 11), 0) % 11] === text[17];
   document.addEventListener("change", (event) => {
     const field = event.target;
     if (!(field instanceof HTMLInputElement) || !field.dataset.number) return;
-    const text = field.value.normalize("NFKC").replace(/\s/g, "").toUpperCase(), other = document.getElementById(field.dataset.number);
+    const typed = field.value.normalize("NFKC").trim(), text = typed.replace(/\s/g, "").toUpperCase();
+    const other = document.getElementById(field.dataset.number);
     const whole = field.name.endsWith(".name") ? /^(\d{17}[\dX]|\d{15})$/ : /^\d{17}[\dX]$/;
-    if (!whole.test(text) || !other || ![text, ""].includes(other.value)) return;
-    field.value = "";
-    other.value = text;
+    const isWhole = whole.test(text), number = isWhole ? text : text.slice(-18);
+    // Behind what was typed before, only a number whose check digit holds is one.
+    if (!isWhole && !(isResident(number) && typed.slice(-18).toUpperCase() === number)) return;
+    if (!other || ![number, ""].includes(other.value)) return;
+    const before = isWhole ? "" : typed.slice(0, -18).trim();
+    field.value = before.toUpperCase() === number ? "" : before;
+    other.value = number;
     other.dispatchEvent(new Event("change", { bubbles: true }));
     setTimeout(() => field.focus());
   });
