@@ -199,3 +199,11 @@ def test_packages_grow_again_behind_a_first_one_that_arrived() -> None:
     assert left.aim == 8_000
     left.take(8_000)
     assert left.aim == 10_000
+
+
+def test_who_is_given_divergent_histories_alone_is_never_held_unable_to_take_them() -> None:
+    pace, log_id = PackagePace(), LogId(bytes(16))
+    for lacked, is_stuck in (({}, False), ({log_id: 7}, True)):
+        for _ in range(3):
+            pace.gave(VILLAGE, lacked, first=100, aim=40_000)
+        assert pace.is_stuck(VILLAGE, lacked) is is_stuck

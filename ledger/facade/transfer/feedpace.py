@@ -121,12 +121,16 @@ class PackagePace:
     def is_stuck(self, station: StationId, lacked: Mapping[LogId, int]) -> bool:
         """Whether answer after answer has brought a station nothing of its logs: it may be unable to take it.
 
+        Of divergent histories, which no size tells, nobody is held unable to take any.
+
         Args:
             station: who is given it.
             lacked: how far it says that it holds the logs of which more is here.
         """
         last = self._given.get(station)
-        return last is not None and last.still + 1 >= STILL_MAX and not last.has_come(lacked)
+        if last is None or not last.lacked:
+            return False
+        return last.still + 1 >= STILL_MAX and not last.has_come(lacked)
 
     def gave(self, station: StationId, lacked: Mapping[LogId, int], *, first: int, aim: int) -> None:
         """Remember what a station is given now; nothing (``first`` is 0) is forgotten."""
