@@ -208,6 +208,8 @@ async def test_that_the_file_was_changed_is_noted_although_the_note_failed_once(
                 await thread.run(lambda: thread.held)
             other.execute("ROLLBACK")
             found = await thread.run(lambda: sync_status(thread.held, VILLAGE).findings)
-            assert [one.code for one in found] == ["ledger.changed_outside"] and times == 2
+            # What these logs of other stations hold waits beside the village's own; that is told as well.
+            assert [one.code for one in found if one.code != "sync.kept_beside"] == ["ledger.changed_outside"]
+            assert times == 2
         finally:
             await thread.close()
