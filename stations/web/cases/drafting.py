@@ -68,6 +68,9 @@ async def keep_form(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
     if not is_over(visit, draft.word):
         drafts = drafts_of(visit)
         await visit.office.access.aside(lambda: drafts.keep(draft))
+        if is_over(visit, draft.word):
+            # Signed while this was written down: it would come back as if it had not been.
+            await visit.office.access.aside(lambda: drafts.drop(draft.staff_no, draft.word))
     return draft
 
 
