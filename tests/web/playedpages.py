@@ -121,11 +121,15 @@ def _torn(village: Seat, town: Seat, head: Seat) -> Iterator[str]:
     town.act(case, "take_over")
     town.sync()
     village.sync()
-    town.act(case, "withdraw", proof="signature")
+    # Each signs without a look at the other in between: the village's server syncs by itself as well.
+    town.go(f"/case/{case}/do/withdraw")
+    town.fill("f.proof", "signature")
     village.go(f"/case/{case}/do/supply")
     village.page.locator('[name="f.materials"]').last.check()
+    town.submit().click()
     village.submit().click()
-    village.page.wait_for_url(f"**/case/{case}")
+    for seat in (town, village):
+        seat.page.wait_for_url(f"**/case/{case}")
     village.sync()
     head.go(f"/case/{case}")
     head.page.locator("#conflict").evaluate(_BELOW_THE_BAR)
