@@ -126,7 +126,7 @@ def _torn(village: Seat, town: Seat, head: Seat) -> Iterator[str]:
     town.fill("f.proof", "signature")
     village.go(f"/case/{case}/do/supply")
     village.page.locator('[name="f.materials"]').last.check()
-    town.submit().click()
+    town.submit().click(no_wait_after=True)
     village.submit().click()
     for seat in (town, village):
         seat.page.wait_for_url(f"**/case/{case}")
