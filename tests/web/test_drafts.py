@@ -14,7 +14,7 @@ from ledger.facade.base.clock import SystemClock
 from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, StationId
 from stations.county.people import REGISTRAR_NO, signer_of
-from stations.web.drafts import KEPT_MAX
+from stations.web.drafts import KEPT_MAX, Draft, Drafts
 from tests.facade.counter import PERMIT
 from tests.web import desk as hallway
 from tests.web.counterdesk import Counter, Desk, serving, window
@@ -75,6 +75,23 @@ async def test_each_station_has_its_own_draft(tmp_path: Path) -> None:
         assert f"草稿{OTHER_VILLAGE[-5:]}" in seen[OTHER_VILLAGE][1]
     finally:
         hall.stop()
+
+
+def test_a_draft_that_is_written_down_while_its_form_ends_does_not_come_back(
+    counter: Counter, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word, keep, ends = desk.get(HERE).field("draft"), Drafts.keep, [desk]
+
+    def keep_late(drafts: Drafts, draft: Draft) -> None:
+        if ends:
+            # On the way to the disk: the page of the same browser ends the form meanwhile.
+            assert ends.pop().send(f"{HERE}/draft/drop", {"dropped": word, "back": "/"}).status == 303
+        keep(drafts, draft)
+
+    monkeypatch.setattr(Drafts, "keep", keep_late)
+    assert desk.send(f"{HERE}/draft", {"draft": word, "applicant.name": "迟到"}).status == 204
+    assert not ends and not list((counter.folder / "drafts").glob("*"))
+    assert "迟到" not in desk.get(HERE).text
 
 
 def test_two_forms_side_by_side_keep_two_drafts(counter: Counter, desk: Desk) -> None:
