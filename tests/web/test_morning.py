@@ -35,6 +35,7 @@ def test_from_receipt_to_rating_over_a_line_that_breaks(trio: dict[str, Office],
     slip = village.page.locator(".slip").inner_text()
     token = "".join(re.search(r"([A-Z2-7]{4}) ([A-Z2-7]{4})", slip).groups())  # type: ignore[union-attr]
     # when the township cannot be reached, the village goes on and says that nobody above has it,
+    town.page.goto("about:blank")  # nobody looks at the pages of a station without power
     trio[TOWNSHIP].kill()
     village.act(case, "hand_over", to=TOWNSHIP)
     village.sync()
@@ -47,6 +48,7 @@ def test_from_receipt_to_rating_over_a_line_that_breaks(trio: dict[str, Office],
     town.sign_in("T001")
     assert case in town.page.content()
     # The county falls silent: the township decides all the same, and does not say that it is safe there.
+    county.page.goto("about:blank")  # nobody looks at the pages of a station without power
     trio[COUNTY].kill()
     town.act(case, "take_over")
     town.act(case, "accept")
