@@ -25,6 +25,7 @@ from ledger.formats.genesis import OPEN_LOG, LogGenesis
 from ledger.formats.keys import verify
 from ledger.hashing import CTX_ACT_SIGN
 from ledger.known.opening import is_misplaced
+from ledger.lawtime import DAY_MS
 from ledger.registry.authority import PROVISIONAL_GRANT
 from ledger.registry.grant import signing_key
 from ledger.types import Facts, KeyId, LedgerId, LogId, StationId
@@ -37,7 +38,7 @@ TAG_BYTES = 16
 """What AES-GCM adds to a body."""
 CLAIM_AHEAD_MS_MAX = 10 * 60_000
 """How far a claimed time may lie after the recorded one before it is worth a notice."""
-CLAIM_BEHIND_MS_MAX = 24 * 3_600_000
+CLAIM_BEHIND_MS_MAX = DAY_MS
 """How far it may lie before it without being a late entry from paper."""
 
 

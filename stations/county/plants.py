@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, cast
 
+from ledger.lawtime import DAY_MS
 from ledger.types import Facts
 from stations.county.director import Director
 from stations.county.hours import at
@@ -25,7 +26,7 @@ ALLOWANCE = "990102800028"
 PROOF = "990104200042"
 """村(社区)证明开具: received and decided at the village."""
 LATE_UNMARKED, BEFORE_PARENT, FORK = "case.finding.late_unmarked", "case.finding.before_parent", "log.fork"
-YEAR_MS = 365 * 24 * 3_600_000
+YEAR_MS = 365 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +151,7 @@ class OfflineVillage:
             self.held_back = (await waiting_at(director, self.place))[0]
             contacts = await heard_at(director, director.plan.county)
             silent_ms = director.stage.now_ms - contacts[self.place.station]["heard"]
-            self.silent_days = silent_ms // (24 * 3_600_000)
+            self.silent_days = silent_ms // DAY_MS
             director.offline.discard(self.place.station)
             line.is_up = True
 

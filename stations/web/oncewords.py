@@ -14,10 +14,11 @@ from hashlib import sha256
 from ledger.errors import StoreError
 from ledger.facade import Home
 from ledger.facade.base.clock import Randomness
+from ledger.lawtime import DAY_MS
 from stations.kept.sealed import SealedFolder
 
 FOLDER = "signed"
-FORGOTTEN_MS = 14 * 86_400_000
+FORGOTTEN_MS = 14 * DAY_MS
 """A word is known for so long: no page stays open over more than a long holiday."""
 
 

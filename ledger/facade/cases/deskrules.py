@@ -40,6 +40,7 @@ from ledger.facade.logs.bodies import ASKED_MAX, read_personal
 from ledger.formats.body import open_body
 from ledger.identity import plain_number
 from ledger.known.knowledge import Knowledge
+from ledger.lawtime import DAY_MS
 from ledger.limits import PERSONAL_BYTES_MAX
 from ledger.rules.catalogue import Rules
 from ledger.store import schema
@@ -49,7 +50,7 @@ from ledger.types import ActId, CaseId, Facts
 
 CLOCK_STEP_MS = 60_000
 """How far ahead of the clock a claimed time may lie: forms say minutes, and clocks are set back a little."""
-ENTERED_BEFORE_MS_MAX = 366 * 24 * 3_600_000
+ENTERED_BEFORE_MS_MAX = 366 * DAY_MS
 """How long before its receipt here a case may have been entered elsewhere."""
 _FIRST_DAY = date(FIRST_YEAR, 1, 1).toordinal() - EPOCH_ORDINAL
 

@@ -25,13 +25,14 @@ from ledger.facade.base.tables import (
     CaseCells,
     case_cells,
 )
+from ledger.lawtime import DAY_MS
 from ledger.limits import PLAUSIBLE_FROM_MS
 from ledger.store.contract import ReadTx
 from ledger.store.tables import Cell, OneOf, Range
 from ledger.types import CaseId, StationId
 
 Overrun = Callable[[Sequence[CaseId]], Mapping[CaseId, Collection[str]]]
-AHEAD_MS_MAX = 24 * 3_600_000
+AHEAD_MS_MAX = DAY_MS
 """How far a receipt may lie ahead of the clock here before that is a wrong clock, and not two that differ."""
 
 

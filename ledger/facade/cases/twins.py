@@ -16,13 +16,14 @@ from ledger.facade.base.vault import Vault
 from ledger.facade.cases.numbers import PAPER, VOIDED
 from ledger.facade.logs.bodies import ASKED_MAX
 from ledger.identity import plain_number
+from ledger.lawtime import DAY_MS
 from ledger.store.contract import ReadTx
 from ledger.store.tables import OneOf, Row
 from ledger.types import CaseId, Facts
 
-APART_MS_MAX = 90 * 24 * 3_600_000
+APART_MS_MAX = 90 * DAY_MS
 """How far apart two receipts may lie to be taken for one matter."""
-PAPER_APART_MS_MAX = 24 * 3_600_000
+PAPER_APART_MS_MAX = DAY_MS
 """The same for two entries of one paper: the day stands on it."""
 
 

@@ -21,13 +21,14 @@ from ledger.facade.logs.stretch import STRETCH_LIMIT
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
 from ledger.facade.transfer.withouteffect import is_without_effect
+from ledger.lawtime import DAY_MS
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.types import StationId
 
 CLOCK_OFF_MS_MAX = 30 * 60_000
 """Difference between two clocks that is worth showing."""
-REFUSED_SHOWN_MS_MAX = 7 * 24 * 3_600_000
+REFUSED_SHOWN_MS_MAX = 7 * DAY_MS
 """For how long it is shown that something of a station was refused."""
 
 
