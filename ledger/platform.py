@@ -1,13 +1,14 @@
 """Everything in which Linux and Windows differ, both branches side by side.
 
 Directory fsync, file locks, how many files may be open, the local socket's address, the boot id, a clock that
-nobody can set, the machine id. Each branch is chosen by ``sys.platform`` so that a type checker can follow
-either.
+nobody can set, the machine id, memory. Each branch is chosen by ``sys.platform`` so that a type checker can
+follow either.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import hashlib
 import os
@@ -35,6 +36,8 @@ OPEN_FILES_MAX = 65_536
 """More is never asked for: some programs walk through all numbers that could be open."""
 _UNIX_SOCKET_PATH_BYTES_MAX = 103
 """The smallest ``sun_path`` among the systems in use, less the closing zero."""
+_ARENAS_OPTION = -8
+"""M_ARENA_MAX of mallopt(3)."""
 _LOCKED_BYTE_OFFSET = 1 << 30
 """Windows locks are mandatory: lock a byte far behind the pid, so that others can read the pid."""
 
@@ -277,6 +280,36 @@ def monotonic_ms() -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
     else:
         return time.monotonic_ns() // 1_000_000
+
+
+def share_heap() -> None:
+    """Let all threads share one heap of the C library: holes that one leaves are filled by another.
+
+    Source: mallopt(3), M_ARENA_MAX.
+    """
+    if sys.platform == "linux":
+        # Another C library than glibc has no such call.
+        with contextlib.suppress(AttributeError, OSError):
+            ctypes.CDLL(None).mallopt(_ARENAS_OPTION, 1)
+
+
+def trim_heap() -> None:
+    """Return to the system what is free in the C library's heap; Windows does so by itself.
+
+    Source: malloc_trim(3).
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError, OSError):
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def resident_bytes() -> int:
+    """Return the memory of this process now; 0 where the system does not tell as Linux does."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+            return pages * os.sysconf("SC_PAGE_SIZE")
+    return 0
 
 
 @cache

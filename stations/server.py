@@ -26,11 +26,11 @@ from ledger.facade import Home, Ledger
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.opened.beside import draft_log, submit_act, submit_county, submit_erasure
 from ledger.facade.peering.between import accept_county_note, mark_seen
+from ledger.platform import share_heap
 from ledger.types import LogId, StationId, Watch
 from stations.config import StationConfig
 from stations.serving.bundleroute import add_bundle_route
 from stations.serving.ledgerthread import LedgerThread
-from stations.serving.memory import few_heaps
 from stations.serving.network import Network
 from stations.serving.weblog import quiet_loop
 from stations.serving.wire import (
@@ -369,7 +369,8 @@ def serve(
         await server.run(stop)
 
     gc.set_threshold(GARBAGE_AFTER)
-    few_heaps()
+    # Threads here take turns in one interpreter, and need no heaps of their own.
+    share_heap()
     sys.setswitchinterval(SWITCH_S)
     with suppress(KeyboardInterrupt):
         asyncio.run(main())

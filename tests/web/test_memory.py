@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger.platform import resident_bytes, share_heap
 from stations.serving import memory
-from stations.serving.memory import GREW_BYTES, Memory, few_heaps, give_back, resident_bytes
+from stations.serving.memory import GREW_BYTES, Memory, give_back
 from stations.web.visit import Visit
 from tests.facade.counter import PERMIT
 from tests.web.counterdesk import serving
@@ -41,7 +42,7 @@ def test_a_request_is_gone_with_its_answer(tmp_path: Path) -> None:
 
 
 def test_circles_are_freed_and_small_work_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    few_heaps()
+    share_heap()
     gone = weakref.ref(Circle())
     give_back()
     assert gone() is None

@@ -14,10 +14,9 @@ from ledger.cases.effects import local_date_text
 from ledger.cases.judge import waiting_for
 from ledger.cases.shape import CaseAct, CaseState, Step
 from ledger.errors import RuleError
-from ledger.lawtime import DAY_MS, LAW_OFFSET_MS
+from ledger.lawtime import DAY_MS, LAW_OFFSET_MS, MINUTE_MS
 from ledger.rules.catalogue import Rules
 
-MINUTE_MS: Final = 60_000
 OWN_CLOCK_MS: Final = MINUTE_MS
 """What is stored so soon after its time was not typed, or might as well not have been."""
 STATIONS_DIFFER_MS: Final = 10 * MINUTE_MS
