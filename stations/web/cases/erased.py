@@ -8,16 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from contextlib import suppress
 
 from aiohttp import web
 
-from ledger.cases.judge import ERASE
-from ledger.errors import RuleError
 from ledger.facade import Ledger
-from ledger.facade.cases.attachednames import is_erased
-from ledger.store import schema
-from ledger.store.tables import OneOf
+from ledger.facade.cases.erased import erased_among
 from ledger.types import CaseId
 from stations.kept import platformlist
 from stations.kept.attachments import Attachments, drop_case
@@ -63,13 +58,9 @@ def blank_lists(office: Office, ledger: Ledger) -> None:
 
 def erased_in(ledger: Ledger, roster: Roster) -> frozenset[str]:
     """Return the cases of a roster whose personal data was erased and that it does not know to be."""
-    asked = tuple(bytes.fromhex(row.case) for row in roster.rows if row.case and not row.erased)
-    if not asked:
-        return frozenset()
-    with ledger.reading() as (tx, _):
-        rows = tx.select(schema.ACTS, {"case_id": OneOf(asked), "action": ERASE}, columns=("case_id",))
-    found = {CaseId(row[0]) for row in rows if isinstance(row[0], bytes)}
-    return frozenset(case.hex() for case in found if _is_erased(ledger, case))
+    asked = [CaseId(bytes.fromhex(row.case)) for row in roster.rows if row.case and not row.erased]
+    with ledger.reading() as (tx, parts):
+        return frozenset(case.hex() for case in erased_among(tx, parts.book, asked))
 
 
 async def forget_erased(office: Office, turn: asyncio.Lock) -> None:
@@ -87,13 +78,6 @@ async def forget_erased(office: Office, turn: asyncio.Lock) -> None:
     if gone:
         async with turn:
             await office.access.aside(lambda: blank_cases(_folder(office), gone))
-
-
-def _is_erased(ledger: Ledger, case_id: CaseId) -> bool:
-    # A row remembers a case before its act is stored.
-    with suppress(RuleError):
-        return is_erased(ledger.state(case_id)[0])
-    return False
 
 
 def _folder(office: Office) -> SealedFolder:
