@@ -38,8 +38,10 @@ BUSY_TIMEOUT_S: Final = 5.0
 WAL_PAGES_BEFORE_CHECKPOINT: Final = 8000
 """32 MiB: the oftener, the oftener the same pages are copied while records come in by thousands."""
 CACHE_KIB: Final = 16_384
-READER_CACHE_KIB: Final = 4_096
-"""Each reader has its own; what is not in it comes from the system's cache, which all share."""
+READER_CACHE_KIB_MIN: Final = 4_096
+READER_CACHE_SHARE: Final = 16
+"""Each reader has a cache of its own, which grows with the file: a village's machine is small, and the lists of
+a county run through much of its file."""
 STATEMENTS_CACHED: Final = 512
 READERS_MAX: Final = 15
 READER_WAIT_S: Final = 10.0
@@ -82,7 +84,12 @@ def prepare_reader(connection: sqlite3.Connection) -> None:
     """Make a connection that never writes and never checkpoints: only the writer does."""
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    _prepare(connection, cache_kib=READER_CACHE_KIB)
+    file_kib = _number(connection, "page_count") * _number(connection, "page_size") // 1024
+    _prepare(connection, cache_kib=min(CACHE_KIB, max(READER_CACHE_KIB_MIN, file_kib // READER_CACHE_SHARE)))
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
 
 
 def _prepare(connection: sqlite3.Connection, *, cache_kib: int = CACHE_KIB) -> None:
