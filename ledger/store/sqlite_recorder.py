@@ -40,8 +40,8 @@ WAL_PAGES_BEFORE_CHECKPOINT: Final = 8000
 CACHE_KIB: Final = 16_384
 READER_CACHE_KIB_MIN: Final = 4_096
 READER_CACHE_SHARE: Final = 16
-"""Each reader has a cache of its own, which grows with the file: a village's machine is small, and the lists of
-a county run through much of its file."""
+"""Each reader has a cache of its own, which grows with the file: a village's machine is small,
+and the lists of a county run through much of its file."""
 STATEMENTS_CACHED: Final = 512
 READERS_MAX: Final = 15
 READER_WAIT_S: Final = 10.0
