@@ -1,8 +1,8 @@
 """From the steps of a case to the events that its clocks listen to.
 
 Besides each action's own name and the events that the fold derives (``organ_receipt``, ``deciding_receipt``,
-``full_supply``, ``deciding_supply``, ``agent_supply``, ``papers_to_forward``, ``correction_cleared``,
-``deficit_cleared``, ``late_supply``, ``commitment_decision``) there are:
+``full_supply``, ``deciding_supply``, ``agent_supply``, ``papers_to_forward``, ``papers_forwarded``,
+``correction_cleared``, ``deficit_cleared``, ``late_supply``, ``commitment_decision``) there are:
 
 ``forwarding_receipt``    received, or taken over before the organ had it or with papers supplied that the
                           organ has not got, at a station that neither accepts nor decides and so must forward
@@ -42,15 +42,17 @@ _OFFER = ("forwarding_offer",)
 _NEW_OFFER = ("forwarding_offer", "new_offer")
 _CARRYING = frozenset({"receive", "take_over", "hand_over"})
 _SETTLING = ENDING | {"decide", "record_result"}
-_LISTS = (
+_ANSWERS = frozenset(
     (
-        "request_correction",
-        frozenset(
-            ("agent_supply", "correction_cleared", "deciding_supply", "full_supply", "papers_to_forward")
-        ),
-    ),
-    ("accept_with_deficit", frozenset(("deficit_cleared",))),
+        "agent_supply",
+        "correction_cleared",
+        "deciding_supply",
+        "full_supply",
+        "papers_forwarded",
+        "papers_to_forward",
+    )
 )
+_LISTS = (("request_correction", _ANSWERS), ("accept_with_deficit", frozenset(("deficit_cleared",))))
 """Actions that open a list, with the events that only papers of an open list can give."""
 _BY_COURSE = RETURNING | {"request_correction", "take_over", "hand_over"}
 """Actions whose names depend on what came before."""

@@ -152,7 +152,7 @@ def test_a_list_that_goes_back_to_the_village_comes_up_with_what_came_since() ->
     ask(story, TOWN_CLERK, "m01", "m02")
     story.move(TOWN_CLERK, VILLAGER)
     assert supply(story, VILLAGER, "m02") == ("agent_supply",)
-    assert story.events(story.move(VILLAGER, TOWN_CLERK)) == ()
+    assert story.events(story.move(VILLAGER, TOWN_CLERK)) == ("papers_forwarded",)
     assert listed(story) == ("correcting", {"m01"})
     assert supply(story, VILLAGER, "m01") == ("agent_supply", "correction_cleared")
     story.move(TOWN_CLERK, VILLAGER)
@@ -371,6 +371,41 @@ def test_papers_that_still_lie_with_the_agent_start_nothing_of_the_organ() -> No
     story.act(VILLAGER, "supply", {"materials": ["m01"]}, when="2026-03-13 09:00")
     came = story.act(TOWN_CLERK, "supply", {"materials": ["m01"]}, when="2026-03-16 09:00")
     assert story.events(came) == ("full_supply",) and story.state.status == "received"
+
+
+def test_an_agent_has_nothing_to_forward_once_the_organ_has_it_though_the_list_is_open() -> None:
+    """Asked on the 10th; m01 at the village on the 11th, by courier with the township on the 12th."""
+    story = Story(PERMIT)
+    story.receive(VILLAGER, "2026-03-09 09:00")
+    story.act(VILLAGER, "hand_over", {"to": TOWN}, when="2026-03-09 10:00")
+    story.act(TOWN_CLERK, "take_over", when="2026-03-10 09:00")
+    asked = ["m01", "m02", "m03"]
+    story.act(TOWN_CLERK, "request_correction", {"missing": asked, "due": DUE}, when="2026-03-10 10:00")  # type: ignore[dict-item]
+    story.act(TOWN_CLERK, "supply", {"materials": ["m03"]}, when="2026-03-10 11:00")
+    assert read(story, "2026-03-10")["forwarding"] == "03-09 > 03-09 green"
+    story.act(VILLAGER, "supply", {"materials": ["m01"]}, when="2026-03-11 09:00")
+    assert read(story, "2026-03-12")["forwarding"] == "03-11 > 03-13 green"
+    came = story.act(TOWN_CLERK, "supply", {"materials": ["m01"]}, when="2026-03-12 09:00")
+    assert story.events(came) == ("papers_forwarded",)
+    assert listed(story) == ("correcting", {"m02"})
+    assert read(story, "2026-03-17")["forwarding"] == "03-11 > 03-12 green"
+    # what the agent takes in next has its limit again, and half of it does not end that
+    story.act(OTHER_VILLAGER, "supply", {"materials": ["m02"]}, when="2026-03-17 09:00")
+    assert read(story, "2026-03-17")["forwarding"] == "03-17 > 03-19 green"
+    came = story.act(TOWN_CLERK, "supply", {"materials": ["m02"]}, when="2026-03-18 09:00")
+    assert story.events(came) == ("full_supply",)
+    assert read(story, "2026-03-20")["forwarding"] == "03-17 > 03-18 green"
+
+
+def test_an_agent_has_to_forward_what_the_organ_has_not_got_yet() -> None:
+    story = Story(PERMIT)
+    story.receive(VILLAGER)
+    story.move(VILLAGER, TOWN_CLERK)
+    ask(story, TOWN_CLERK, "m01", "m02", "m03")
+    supply(story, VILLAGER, "m01", "m02")
+    assert supply(story, TOWN_CLERK, "m01") == ()
+    assert supply(story, TOWN_CLERK, "m02") == ("papers_forwarded",)
+    assert supply(story, TOWN_CLERK, "m02") == ()
 
 
 @pytest.mark.parametrize(("papers", "left"), [(["m01", "m02"], set()), (["m01"], {"m02"})])
