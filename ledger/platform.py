@@ -235,15 +235,17 @@ class LocalAddress:
 
 
 def local_socket_address(folder: Path) -> LocalAddress:
-    """Return the address of the local socket of the installation in this folder.
+    """Return the address of the local socket of the installation in this folder, through whatever link.
 
     A socket path has a short limit; a deeper folder gets a name under the user's run-time folder instead.
     """
-    tag = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:24]
+    # Windows also follows junctions and drives that stand for folders, and spells names as the disk does
+    place = Path(os.path.realpath(folder))
+    tag = hashlib.sha256(os.fsencode(place)).hexdigest()[:24]
     if sys.platform == "win32":
         return LocalAddress(kind="pipe", name=rf"\\.\pipe\banjian-{tag}")
     else:
-        direct = folder.absolute() / "banjian.sock"
+        direct = place / "banjian.sock"
         if len(os.fsencode(direct)) <= _UNIX_SOCKET_PATH_BYTES_MAX:
             return LocalAddress(kind="unix", name=str(direct))
         name = f"banjian-{os.getuid()}-{tag}.sock"

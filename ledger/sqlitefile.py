@@ -50,16 +50,19 @@ _GUARDS = {
 def file_uri(path: Path, *, mode: str, immutable: bool = False) -> str:
     """Return the URI of a database file; ``mode`` is ``ro``, ``rw`` (never creates) or ``rwc``.
 
-    Source: SQLite, Uniform Resource Identifiers, section 3.3.
+    By its real place: on Windows SQLite follows no links, and would put the write-ahead log beside one.
+
+    Source: SQLite, Uniform Resource Identifiers, section 3.3; ``winFullPathname`` in os_win.c.
     """
-    text = quote(path.absolute().as_posix())
+    text = quote(companion(path, "").as_posix())
     if not text.startswith("/"):
         text = "/" + text
-    return f"file:{text}?mode={mode}{'&immutable=1' if immutable else ''}"
+    # an empty authority, so that the host of a Windows share is none
+    return f"file://{text}?mode={mode}{'&immutable=1' if immutable else ''}"
 
 
 def companion(path: Path, suffix: str) -> Path:
-    """Return the file that SQLite looks for beside a database: ``-wal``, ``-journal`` or ``-shm``.
+    """Return a file beside a database: SQLite's ``-wal``, ``-journal`` or ``-shm``, its writer's ``.lock``.
 
     Beside the file itself: what links to it lies elsewhere, and may be called otherwise.
 
@@ -136,6 +139,25 @@ def require_no_journal(path: Path) -> None:
     """
     if has_rollback_journal(path):
         raise StoreError("store.journal", file=companion(path, "").name)
+
+
+def require_one_name(path: Path) -> None:
+    """Refuse to write a ledger file that has a second name in its file system.
+
+    What is confirmed lies in a write-ahead log beside the name: who opens the file by the other one does not
+    find it, takes another lock, and writes over it.
+
+    Raises:
+        StoreError: ``store.two_names``.
+
+    Source: SQLite, How To Corrupt An SQLite Database File, section 2.5.
+    """
+    try:
+        names = path.stat().st_nlink
+    except OSError:
+        return  # whoever opens it is told why
+    if names > 1:
+        raise StoreError("store.two_names", file=path.name)
 
 
 def check_identity(connection: sqlite3.Connection, path: Path) -> int:
@@ -250,6 +272,6 @@ def _name_of(error: Exception) -> str:
 
 def _is_full(path: Path) -> bool:
     try:
-        return shutil.disk_usage(path.parent).free < _NEARLY_FULL_BYTES
+        return shutil.disk_usage(companion(path, "").parent).free < _NEARLY_FULL_BYTES
     except OSError:
         return False

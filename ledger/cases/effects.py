@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Final
 
+from ledger.cases.crossed import came_since, clear_deficit, follow, known_before
 from ledger.cases.draft import Draft
 from ledger.cases.guards import WAIVED, texts, token_hash
 from ledger.cases.shape import ENDING, Amendment, CaseAct, Token, local_day
@@ -69,14 +70,15 @@ def _receipt(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str,
 
 def _correction(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     missing = texts(act.facts.get("missing"))
-    repeated = missing & draft.supplied
+    since = came_since(draft, act, at_ms, missing, rules)
+    repeated = missing & known_before(draft, since, rules)
     if repeated:
         # a material already handed in may not be asked again (行政许可法 Art. 35; 优化营商环境条例 Art. 37)
         draft.note(ASKED_AGAIN, (act.act_id,), {"materials": tuple(sorted(repeated))})
     asked_for(draft, missing)
     draft.correction_due = supply_until(act.facts, local_day(act.occurred_at_ms))
     draft.correction_count += 1
-    return ()
+    return follow(draft, since, rules)
 
 
 def _supply(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
@@ -100,6 +102,7 @@ def _deficit(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str,
     draft.deficit = texts(act.facts.get("missing"))
     draft.deficit_due = supply_until(act.facts, local_day(act.occurred_at_ms))
     draft.correction = frozenset()
+    clear_deficit(draft, came_since(draft, act, at_ms, draft.deficit, rules))
     return ()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ledger.cases.crossed import ANSWERED
 from ledger.cases.draft import Draft
 from ledger.cases.effects import EFFECTS
 from ledger.cases.guards import FACT_GUARDS, FINDINGS, SAME_DAY, STATE_GUARDS
@@ -141,7 +142,7 @@ def apply(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules, at_ms: int
     events: tuple[str, ...] = ()
     for name in spec.effects:
         events += EFFECTS[name](draft, act, rules, at_ms)
-    if spec.to_state != SAME:
+    if spec.to_state != SAME and ANSWERED not in events:
         draft.status = spec.to_state
     if spec.complete_to and "full_supply" in events:
         draft.status = spec.complete_to

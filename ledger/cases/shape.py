@@ -74,7 +74,7 @@ class Step(NamedTuple):
     ``reason`` is "" when the act took effect; ``effect_at_ms`` is then the act's own time, or that of the
     countersignature in ``by_countersign``. ``events`` are derived events for clocks: ``organ_receipt``,
     ``deciding_receipt``, ``full_supply``, ``deciding_supply``, ``agent_supply``, ``papers_to_forward``,
-    ``correction_cleared``, ``deficit_cleared``, ``late_supply``.
+    ``papers_forwarded``, ``correction_cleared``, ``deficit_cleared``, ``late_supply``, ``already_answered``.
     """
 
     act: CaseAct

@@ -57,6 +57,7 @@ def handed_in(
 
     ``full_supply``: with these the organ has all that its list named. ``deciding_supply``: the deciding level
     has. ``agent_supply``: the applicant's agent has something of the list that must be forwarded.
+    ``papers_forwarded``: the organ has all of that, while something of the list is missing still.
     ``correction_cleared``: the applicant has handed in all of it, wherever.
 
     Args:
@@ -70,13 +71,14 @@ def handed_in(
     came &= listed | draft.not_at_decider
     if not came:
         return ()
+    with_agents = draft.not_at_organ
     draft.correction -= listed
     draft.not_at_organ |= listed
     draft.not_at_decider |= listed
     draft.lying |= {(station, material) for material in came}
     events = ("correction_cleared",) if listed and not draft.correction else ()
     if of_organ(level, item):
-        return (*events, *_arrived(draft, level, item, came))
+        return (*events, *_arrived(draft, level, item, came, with_agents))
     return ("agent_supply", *events) if listed else ()
 
 
@@ -100,7 +102,7 @@ def taken_over(draft: Draft, station: StationId, level: str, item: Item) -> tupl
     """
     here = _lying_at(draft, station)
     if of_organ(level, item):
-        return _arrived(draft, level, item, here)
+        return _arrived(draft, level, item, here, draft.not_at_organ)
     return ("papers_to_forward",) if here & draft.not_at_organ else ()
 
 
@@ -116,13 +118,18 @@ def at_hand(draft: Draft, station: StationId, level: str, item: Item) -> tuple[s
     return ("deciding_supply",) if decider_waited else ()
 
 
-def _arrived(draft: Draft, level: str, item: Item, came: frozenset[str]) -> tuple[str, ...]:
-    """Let a station of the organ have papers of the list."""
+def _arrived(
+    draft: Draft, level: str, item: Item, came: frozenset[str], with_agents: frozenset[str]
+) -> tuple[str, ...]:
+    """Let a station of the organ have papers of the list, some of which lay with agents alone."""
     events: tuple[str, ...] = ()
     waited = came & draft.not_at_organ
     draft.not_at_organ -= came
-    if waited and not (draft.correction or draft.not_at_organ):
-        events = ("full_supply",)
+    if waited and not draft.not_at_organ:
+        if not draft.correction:
+            events = ("full_supply",)
+        elif with_agents:
+            events = ("papers_forwarded",)
     if level == item.decide_level:
         waited = came & draft.not_at_decider
         draft.not_at_decider -= came

@@ -1,8 +1,8 @@
 """From the steps of a case to the events that its clocks listen to.
 
 Besides each action's own name and the events that the fold derives (``organ_receipt``, ``deciding_receipt``,
-``full_supply``, ``deciding_supply``, ``agent_supply``, ``papers_to_forward``, ``correction_cleared``,
-``deficit_cleared``, ``late_supply``, ``commitment_decision``) there are:
+``full_supply``, ``deciding_supply``, ``agent_supply``, ``papers_to_forward``, ``papers_forwarded``,
+``correction_cleared``, ``deficit_cleared``, ``late_supply``, ``commitment_decision``) there are:
 
 ``forwarding_receipt``    received, or taken over before the organ had it or with papers supplied that the
                           organ has not got, at a station that neither accepts nor decides and so must forward
@@ -15,7 +15,8 @@ Besides each action's own name and the events that the fold derives (``organ_rec
 ``case_ended``            withdrawn, lapsed, refused acceptance, advised and returned, or revoked
 
 Only acts with effect count, from the moment of their effect and in the order of their effects; a second
-correction list has none, but is told.
+correction list has none, but is told. A list that the one order puts behind papers that answer it
+(``ledger.cases.crossed``) counts before them.
 
 Source: 行政许可法 Art. 32(4): everything is told at once.
 """
@@ -41,6 +42,18 @@ _OFFER = ("forwarding_offer",)
 _NEW_OFFER = ("forwarding_offer", "new_offer")
 _CARRYING = frozenset({"receive", "take_over", "hand_over"})
 _SETTLING = ENDING | {"decide", "record_result"}
+_ANSWERS = frozenset(
+    (
+        "agent_supply",
+        "correction_cleared",
+        "deciding_supply",
+        "full_supply",
+        "papers_forwarded",
+        "papers_to_forward",
+    )
+)
+_LISTS = (("request_correction", _ANSWERS), ("accept_with_deficit", frozenset(("deficit_cleared",))))
+"""Actions that open a list, with the events that only papers of an open list can give."""
 _BY_COURSE = RETURNING | {"request_correction", "take_over", "hand_over"}
 """Actions whose names depend on what came before."""
 
@@ -66,6 +79,8 @@ def clock_events(steps: Sequence[Step], item: Item) -> tuple[ClockEvent, ...]:
             act = counted.act
             names = course.names(counted)
             events.append(ClockEvent(names, local_date(counted.effect_at_ms), act.act_id, act.facts))
+    for action, answers in _LISTS:
+        _open_before_answers(events, action, answers)
     return tuple(events)
 
 
@@ -81,6 +96,31 @@ def heard_of(step: Step) -> frozenset[str] | None:
     if action in _BY_COURSE:
         return None
     return _own_names(action, step.events, _RECEIPT if action == "receive" else ())
+
+
+def _open_before_answers(events: list[ClockEvent], action: str, answers: frozenset[str]) -> None:
+    """Put what opens a list before the papers that answer it, where the one order has them the other way.
+
+    None of them answers it before the day on which it was opened.
+    """
+    answered = None
+    for place, event in enumerate(events):
+        if action in event.names:
+            break
+        if answered is None and not answers.isdisjoint(event.names):
+            answered = place
+    else:
+        return
+    if answered is None:
+        return
+    opening = events[place]
+    moved = [opening]
+    for event in events[answered:place]:
+        early = event.names & answers if event.on < opening.on else frozenset()
+        moved.append(event._replace(names=event.names - early))
+        if early:
+            moved.append(event._replace(names=early, on=opening.on))
+    events[answered : place + 1] = moved
 
 
 def _counts_at_once(step: Step) -> bool:

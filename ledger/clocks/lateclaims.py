@@ -74,7 +74,9 @@ def _late_steps(state: CaseState, rules: Rules) -> Iterator[tuple[int, int]]:
     if not days or state.voided:
         return
     heard = heard_names(rules)
-    names = {event.act_id: event.names for event in clock_events(state.steps, rules.item)}
+    names: dict[ActId, frozenset[str]] = {}
+    for event in clock_events(state.steps, rules.item):
+        names[event.act_id] = names.get(event.act_id, frozenset()) | event.names
     for index, step in enumerate(state.steps):
         day = _typed_on(step, days)
         if day > local_day(step.effect_at_ms) and not heard.isdisjoint(names.get(step.act.act_id, ())):

@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
-from ledger.cases.crossed import all_crossed
 from ledger.cases.guards import open_due
 from ledger.cases.permit import Permission
 from ledger.cases.shape import CaseAct, CaseFinding, CaseState, Reason, Step
@@ -88,13 +87,6 @@ def extension_refusal(
     return None
 
 
-def crossed_refusal(state: CaseState, spec: ActionSpec, rules: Rules) -> Reason | None:
-    """Return why a case may not be treated as withdrawn whose papers crossed with the notice."""
-    if LAPSING_GUARD in spec.guards and all_crossed(state, rules):
-        return Reason("case.nothing_missing")
-    return None
-
-
 def early_lapses(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[CaseFinding, ...]:
     """Return the acts that treated a case as withdrawn on a day on which the applicant could still supply."""
     due = open_due(state)
@@ -122,8 +114,7 @@ def calendar_refusal(
 ) -> Reason | None:
     """Return what the calendar says against an act before it is signed.
 
-    ``case.due_not_passed``: the applicant may still supply. ``case.nothing_missing``: what would lapse was
-    supplied, though its notice stands behind it. ``case.extension_late``: every limit that would
+    ``case.due_not_passed``: the applicant may still supply. ``case.extension_late``: every limit that would
     be lengthened is over. ``case.deemed_accepted``, ``case.notice_after_deemed``,
     ``case.lapse_after_deemed``: silence has accepted what would be refused, asked for or lapse.
     ``case.correction_open``: it has not, and an acceptance waives what is missing.
@@ -135,7 +126,6 @@ def calendar_refusal(
     at_ms = act.occurred_at_ms
     return (
         lapse_refusal(state, spec, calendars, at_ms)
-        or crossed_refusal(state, spec, rules)
         or silence_refusal(state, spec, rules, calendars, at_ms)
         or waiver_refusal(state, act, rules, calendars, act.recorded_at_ms)
         or extension_refusal(state, spec, rules, calendars, at_ms)
@@ -168,7 +158,7 @@ def timely(
         reason = None
         if answer.allowed:
             spec = rules.case_type.actions[answer.action]
-            reason = lapse_refusal(state, spec, calendars, now_ms) or crossed_refusal(state, spec, rules)
+            reason = lapse_refusal(state, spec, calendars, now_ms)
             if reason is None and received_live(state):
                 reason = extension_refusal(state, spec, rules, calendars, now_ms - NIGHT_EDGE_MS)
         if reason is not None:

@@ -28,6 +28,7 @@ DERIVED_EVENTS: Final = frozenset(
         "late_supply",
         "new_offer",
         "organ_receipt",
+        "papers_forwarded",
         "papers_to_forward",
     )
 )

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from ledger.errors import StoreError
 from ledger.platform import FileLock, fsync_dir
-from ledger.sqlitefile import check_identity, check_version, require_no_journal, translate
+from ledger.sqlitefile import (
+    check_identity,
+    check_version,
+    companion,
+    require_no_journal,
+    require_one_name,
+    translate,
+)
 from ledger.store.contract import InlineView
 from ledger.store.schema import CORE_TABLES
 from ledger.store.sqlite import SqliteStore
@@ -43,7 +50,7 @@ def open_sqlite(
         StoreError: ``store.missing``, ``store.exists``, ``store.locked``, ``store.not_a_ledger``,
             ``store.not_a_database``, ``store.schema_newer``, ``store.schema_differs``,
             ``store.schema_foreign``, ``store.damaged``, ``store.disk_full``, ``store.read_only``,
-            ``store.cannot_open``, ``store.journal``.
+            ``store.cannot_open``, ``store.journal``, ``store.two_names``.
     """
     if not create:
         require_no_journal(path)
@@ -52,9 +59,10 @@ def open_sqlite(
         return _open_reading(path, wanted, views, connect)
     if not create and not path.exists() and connect is connect_file:
         raise StoreError("store.missing", file=path.name)
-    lock = FileLock(path.with_name(path.name + ".lock"))
+    lock = FileLock(companion(path, ".lock"))
     lock.acquire()
     try:
+        require_one_name(path)
         writer = _open_writer(path, wanted, connect, new=create)
     except StoreError:
         lock.release()
@@ -81,7 +89,7 @@ def _open_writer(path: Path, tables: Sequence[Table], connect: Connect, *, new: 
         if new:
             create(writer, tables)
             if connect is connect_file:
-                fsync_dir(path.parent)
+                fsync_dir(companion(path, "").parent)
         else:
             _write_recovered_pages_again(writer)
             complete(writer, tables, path, read_only=False)

@@ -5,10 +5,10 @@ What lay with a station before the notice is what it found wanting: no take-over
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ledger.calendars import calendar_set
@@ -16,8 +16,8 @@ from ledger.cases.case import fold_case
 from ledger.cases.order import fold_order
 from ledger.cases.permit import may
 from ledger.cases.shape import CaseAct, CaseState
-from ledger.clocks.notices import calendar_refusal
-from ledger.types import Facts
+from ledger.clocks.clocks import read_clocks
+from ledger.types import Facts, Value
 from tests.cases.counter import (
     ARCHIVIST,
     CLERK,
@@ -34,6 +34,7 @@ from tests.cases.counter import (
     Person,
     Story,
     actor,
+    at,
     person,
 )
 
@@ -151,7 +152,7 @@ def test_a_list_that_goes_back_to_the_village_comes_up_with_what_came_since() ->
     ask(story, TOWN_CLERK, "m01", "m02")
     story.move(TOWN_CLERK, VILLAGER)
     assert supply(story, VILLAGER, "m02") == ("agent_supply",)
-    assert story.events(story.move(VILLAGER, TOWN_CLERK)) == ()
+    assert story.events(story.move(VILLAGER, TOWN_CLERK)) == ("papers_forwarded",)
     assert listed(story) == ("correcting", {"m01"})
     assert supply(story, VILLAGER, "m01") == ("agent_supply", "correction_cleared")
     story.move(TOWN_CLERK, VILLAGER)
@@ -248,41 +249,201 @@ def test_what_a_deficit_defers_travels_with_nothing() -> None:
     assert supply(story, VILLAGER, "m04") == ("deficit_cleared",)
 
 
-def lapses(story: Story) -> str:
-    """Return why the head's desk would not let the case lapse after the day told, "" where it would."""
-    tried = Story(story.item, story.now, list(story.acts))
-    act = tried.act(HEAD, "lapse", {"applicant_told": True}, when="2026-03-23 09:00")
-    rules = story.rules
-    refused = calendar_refusal(story.state, rules.case_type.actions["lapse"], act, rules, calendar_set())
-    return "" if refused is None else refused.code
+LATE: Facts = {"late_entry": {"paper_no": "9", "reason": "network"}}
 
 
-@pytest.mark.parametrize(("paper", "refused"), [(True, "case.nothing_missing"), (False, "")])
-def test_papers_that_came_after_a_notice_from_paper_let_no_case_lapse(paper: bool, refused: str) -> None:
-    """Given on the 11th, supplied on the 12th, entered late: of live acts the order says what was first."""
+def read(story: Story, on: str) -> dict[str, str]:
+    """Return the clocks of a case on a day: from when, until when, and its light or how it ended."""
+    readings = read_clocks(story.state, story.rules, calendar_set(), at(f"{on} 12:00"))
+    return {
+        one.clock: f"{one.started_on:%m-%d} > {one.stopped_on or one.due_on:%m-%d} {one.result or one.light}"
+        for one in readings
+    }
+
+
+def answered_on_the_12th(*, entered_late: bool) -> Story:
+    """Asked on the 11th, supplied on the 12th: typed as it happened, or the notice from paper afterwards."""
+    story = Story(FOOD)
+    story.receive(CLERK, "2026-03-10 09:00")
+    came: Facts = {"materials": ["m01", "m02"]}
+    notice: Facts = {"missing": ["m01", "m02"], "due": DUE}
+    if entered_late:
+        story.act(CLERK, "supply", came, when="2026-03-12 09:00")
+        story.act(CLERK, "request_correction", {**notice, **LATE}, when="2026-03-11 09:00")
+    else:
+        story.act(CLERK, "request_correction", notice, when="2026-03-11 09:00")
+        story.act(CLERK, "supply", came, when="2026-03-12 09:00")
+    return story
+
+
+def test_a_notice_entered_late_behind_its_answer_counts_as_if_it_had_been_typed_before() -> None:
+    """Five working days from the 12th; on the 20th silence has accepted, whoever typed when."""
+    late, live = answered_on_the_12th(entered_late=True), answered_on_the_12th(entered_late=False)
+    assert listed(late) == listed(live) == ("received", frozenset())
+    for day in ("2026-03-13", "2026-03-19", "2026-03-20"):
+        assert read(late, day) == read(live, day)
+    assert read(late, "2026-03-20") == {
+        "acceptance": "03-12 > 03-19 red",
+        "correction": "03-11 > 03-12 green",
+        "statutory": "03-12 > 04-10 green",
+        "promised": "03-12 > 03-19 red",
+    }
+    assert [found.code for found in late.state.findings] == ["case.finding.before_parent"]
+    assert story_explains(late) == story_explains(live)
+    assert late.reason(late.act(HEAD, "lapse", {"applicant_told": True}, when="2026-03-23 09:00"))
+
+
+def story_explains(story: Story) -> list[str]:
+    """Return what the acceptance clock says of its start, by the action that it names."""
+    actions = {step.act.act_id: step.action for step in story.state.steps}
+    reading = read_clocks(story.state, story.rules, calendar_set(), at("2026-03-13 12:00"))[0]
+    return [f"{line.code} {actions[one]}" for line in reading.explanation for one in line.act_ids]
+
+
+def test_of_live_acts_the_order_says_what_was_first() -> None:
     story = Story(FOOD)
     story.receive(TOWN_CLERK, "2026-03-10 09:00")
     story.act(TOWN_CLERK, "supply", {"materials": ["m01", "m02"]}, when="2026-03-12 09:00")
-    late: Facts = {"late_entry": {"paper_no": "9", "reason": "network"}} if paper else {}
-    notice: Facts = {"missing": ["m01", "m02"], "due": DUE, **late}
+    notice: Facts = {"missing": ["m01", "m02"], "due": DUE}
     story.act(TOWN_CLERK, "request_correction", notice, when="2026-03-11 09:00")
     assert listed(story) == ("correcting", {"m01", "m02"})
-    assert lapses(story) == refused
-    assert story.reason(story.act(TOWN_CLERK, "accept", when="2026-03-13 09:00")) == ""
+    assert "case.finding.asked_again" in [found.code for found in story.state.findings]
 
 
-@pytest.mark.parametrize(("papers", "refused"), [(["m01", "m02"], "case.nothing_missing"), (["m01"], "")])
-def test_papers_unknown_to_the_notice_let_no_case_lapse(papers: list[str], refused: str) -> None:
+@pytest.mark.parametrize("came", ["2026-03-10 10:00", "2026-03-11 09:00"])
+def test_what_came_before_a_notice_from_paper_or_with_it_answers_nothing(came: str) -> None:
     story = Story(FOOD)
-    opened = story.receive(TOWN_CLERK)
-    came = story.act(VILLAGER, "supply", {"materials": papers}, after=[opened])  # type: ignore[dict-item]
+    story.receive(TOWN_CLERK, "2026-03-10 09:00", materials=["m02"])
+    story.act(TOWN_CLERK, "supply", {"materials": ["m01"]}, when=came)
+    notice: Facts = {"missing": ["m01", "m02"], "due": DUE, **LATE}
+    story.act(TOWN_CLERK, "request_correction", notice, when="2026-03-11 09:00")
+    assert listed(story) == ("correcting", {"m01", "m02"})
+
+
+def test_half_of_it_that_came_after_a_notice_from_paper_is_off_the_list() -> None:
+    story = Story(FOOD)
+    story.receive(TOWN_CLERK, "2026-03-10 09:00", materials=["m02"])
+    story.act(TOWN_CLERK, "supply", {"materials": ["m01"]}, when="2026-03-12 09:00")
+    notice: Facts = {"missing": ["m01", "m02"], "due": DUE, **LATE}
+    story.act(TOWN_CLERK, "request_correction", notice, when="2026-03-11 09:00")
+    assert listed(story) == ("correcting", {"m02"})
+    asked = [found.params for found in story.state.findings if found.code == "case.finding.asked_again"]
+    assert asked == [{"materials": ("m02",)}]
+    story.act(TOWN_CLERK, "supply", {"materials": ["m02"]}, when="2026-03-16 09:00")
+    assert read(story, "2026-03-17")["acceptance"] == "03-16 > 03-23 green"
+
+
+def test_papers_that_came_to_the_agent_after_a_notice_from_paper_are_followed_to_the_organ() -> None:
+    """Asked on the 11th, handed in at the village on the 12th, with the township on the 13th; typed then."""
+    story = Story(PERMIT)
+    story.receive(VILLAGER, "2026-03-09 09:00")
+    story.act(VILLAGER, "hand_over", {"to": TOWN}, when="2026-03-10 09:00")
+    story.act(TOWN_CLERK, "take_over", when="2026-03-10 10:00")
+    story.act(TOWN_CLERK, "hand_over", {"to": VILLAGER.station}, when="2026-03-11 10:00")
+    story.act(VILLAGER, "take_over", when="2026-03-11 11:00")
+    came = story.act(VILLAGER, "supply", {"materials": ["m01"]}, when="2026-03-12 09:00")
+    offered = story.act(VILLAGER, "hand_over", {"to": TOWN}, when="2026-03-12 10:00")
+    over = story.act(TOWN_CLERK, "take_over", when="2026-03-13 10:00")
+    notice: Facts = {"missing": ["m01"], "due": DUE, **LATE}
+    story.act(TOWN_CLERK, "request_correction", notice, when="2026-03-11 09:00")
+    assert listed(story) == ("received", frozenset())
+    assert story.events(came) == ("agent_supply", "correction_cleared")
+    assert (story.events(offered), story.events(over)) == ((), ("full_supply",))
+    clocks = read(story, "2026-03-16")
+    assert clocks["acceptance"] == "03-13 > 03-20 green"
+    assert clocks["correction"] == "03-11 > 03-12 green"
+    assert clocks["forwarding"] == "03-12 > 03-12 green"
+
+
+def test_papers_that_still_lie_with_the_agent_start_nothing_of_the_organ() -> None:
+    story = Story(PERMIT)
+    story.receive(VILLAGER, "2026-03-09 09:00")
+    story.act(VILLAGER, "hand_over", {"to": TOWN}, when="2026-03-10 09:00")
+    story.act(TOWN_CLERK, "take_over", when="2026-03-10 10:00")
+    story.act(VILLAGER, "supply", {"materials": ["m01"]}, when="2026-03-12 09:00")
+    notice: Facts = {"missing": ["m01"], "due": DUE, **LATE}
+    story.act(TOWN_CLERK, "request_correction", notice, when="2026-03-11 09:00")
+    assert listed(story) == ("correcting", frozenset()) and story.state.not_at_organ == {"m01"}
+    clocks = read(story, "2026-03-13")
+    assert clocks["acceptance"] == "03-10 > 03-11 green"
+    assert clocks["correction"] == "03-11 > 03-12 green"
+    assert clocks["forwarding"] == "03-12 > 03-16 green"
+    story.act(VILLAGER, "supply", {"materials": ["m01"]}, when="2026-03-13 09:00")
+    came = story.act(TOWN_CLERK, "supply", {"materials": ["m01"]}, when="2026-03-16 09:00")
+    assert story.events(came) == ("full_supply",) and story.state.status == "received"
+
+
+def test_an_agent_has_nothing_to_forward_once_the_organ_has_it_though_the_list_is_open() -> None:
+    """Asked on the 10th; m01 at the village on the 11th, by courier with the township on the 12th."""
+    story = Story(PERMIT)
+    story.receive(VILLAGER, "2026-03-09 09:00")
+    story.act(VILLAGER, "hand_over", {"to": TOWN}, when="2026-03-09 10:00")
+    story.act(TOWN_CLERK, "take_over", when="2026-03-10 09:00")
+    asked = ["m01", "m02", "m03"]
+    story.act(TOWN_CLERK, "request_correction", {"missing": asked, "due": DUE}, when="2026-03-10 10:00")  # type: ignore[dict-item]
+    story.act(TOWN_CLERK, "supply", {"materials": ["m03"]}, when="2026-03-10 11:00")
+    assert read(story, "2026-03-10")["forwarding"] == "03-09 > 03-09 green"
+    story.act(VILLAGER, "supply", {"materials": ["m01"]}, when="2026-03-11 09:00")
+    assert read(story, "2026-03-12")["forwarding"] == "03-11 > 03-13 green"
+    came = story.act(TOWN_CLERK, "supply", {"materials": ["m01"]}, when="2026-03-12 09:00")
+    assert story.events(came) == ("papers_forwarded",)
+    assert listed(story) == ("correcting", {"m02"})
+    assert read(story, "2026-03-17")["forwarding"] == "03-11 > 03-12 green"
+    # what the agent takes in next has its limit again, and half of it does not end that
+    story.act(OTHER_VILLAGER, "supply", {"materials": ["m02"]}, when="2026-03-17 09:00")
+    assert read(story, "2026-03-17")["forwarding"] == "03-17 > 03-19 green"
+    came = story.act(TOWN_CLERK, "supply", {"materials": ["m02"]}, when="2026-03-18 09:00")
+    assert story.events(came) == ("full_supply",)
+    assert read(story, "2026-03-20")["forwarding"] == "03-17 > 03-18 green"
+
+
+def test_an_agent_has_to_forward_what_the_organ_has_not_got_yet() -> None:
+    story = Story(PERMIT)
+    story.receive(VILLAGER)
+    story.move(VILLAGER, TOWN_CLERK)
+    ask(story, TOWN_CLERK, "m01", "m02", "m03")
+    supply(story, VILLAGER, "m01", "m02")
+    assert supply(story, TOWN_CLERK, "m01") == ()
+    assert supply(story, TOWN_CLERK, "m02") == ("papers_forwarded",)
+    assert supply(story, TOWN_CLERK, "m02") == ()
+
+
+@pytest.mark.parametrize(("papers", "left"), [(["m01", "m02"], set()), (["m01"], {"m02"})])
+def test_papers_unknown_to_the_notice_answer_it_whichever_is_typed_first(
+    papers: list[Value], left: set[str]
+) -> None:
+    """Handed in at the county's counter on the 10th, asked for at the township on the 12th; both upheld."""
+    story = Story(FOOD)
+    opened = story.receive(TOWN_CLERK, "2026-03-09 09:00")
+    came = story.act(CLERK, "supply", {"materials": papers}, after=[opened], when="2026-03-10 09:00")
     notice: Facts = {"missing": ["m01", "m02"], "due": DUE}
-    asked = story.act(TOWN_CLERK, "request_correction", notice, after=[opened])
-    story.act(
-        SUPERVISOR, "adjudicate", {"uphold": [came.act_id, asked.act_id], "set_aside": [], "reason": "都有效"}
-    )
-    assert not story.state.in_conflict and listed(story) == ("correcting", {"m01", "m02"})
-    assert lapses(story) == refused
+    asked = story.act(TOWN_CLERK, "request_correction", notice, after=[opened], when="2026-03-12 09:00")
+    ruling: Facts = {"uphold": [came.act_id, asked.act_id], "set_aside": [], "reason": "都有效"}
+    story.act(SUPERVISOR, "adjudicate", ruling, when="2026-03-12 14:00")
+    assert not story.state.in_conflict
+    assert listed(story) == ("correcting" if left else "received", left)
+    assert "case.finding.asked_again" not in [found.code for found in story.state.findings]
+    clocks = read(story, "2026-03-13")
+    assert clocks["acceptance"] == ("03-09 > 03-12 green" if left else "03-12 > 03-19 green")
+    assert clocks["correction"] == ("03-12 > 03-20 green" if left else "03-12 > 03-12 green")
+
+
+@pytest.mark.parametrize("how", ["entered late", "unknown", "known"])
+def test_a_deficit_that_came_after_its_promise_is_not_open(how: str) -> None:
+    story = Story(FOOD)
+    opened = story.receive(CLERK, "2026-03-10 09:00")
+    after = [opened] if how == "unknown" else None
+    came = story.act(CLERK, "supply", {"materials": ["m04"]}, when="2026-03-12 09:00")
+    promise: Facts = {"missing": ["m04"], "due": DUE, "promise_by": "applicant"}
+    if how == "entered late":
+        promise = {**promise, **LATE}
+    when = "2026-03-11 09:00" if how == "entered late" else "2026-03-13 09:00"
+    story.act(CLERK, "accept_with_deficit", promise, when=when, after=after)
+    assert story.state.deficit == (frozenset({"m04"}) if how == "known" else frozenset())
+    if how != "known":
+        assert story.events(came) == ("deficit_cleared",)
+    expected = {"entered late": "03-11 > 03-12 green", "unknown": "03-13 > 03-13 green"}
+    assert read(story, "2026-03-13")["deficit"] == expected.get(how, "03-13 > 03-20 green")
 
 
 @dataclass
@@ -435,3 +596,66 @@ def test_no_take_over_takes_anything_off_the_list(story: Story, data: st.DataObj
             came |= set(act.facts["materials"])  # type: ignore[arg-type]
         assert after_it.correction == asked - came
         before = after_it
+
+
+Typed = tuple[Person, str, Facts, int]
+
+
+@st.composite
+def days_of_work(draw: st.DrawFn) -> tuple[list[Typed], int]:
+    """Return what is typed in a case, each with its time, and the place of the one notice in it."""
+    now, done = at("2026-03-02 09:00"), []
+    opening: Facts = {"item": PERMIT, "number": "N1", "token_hash": b"\1" * 32}
+    done.append((draw(st.sampled_from(CLERKS)), "receive", opening, now))
+    for _ in range(draw(st.integers(1, 9))):
+        now += draw(st.sampled_from((3_600_000, 25 * 3_600_000)))
+        who, facts = draw(st.sampled_from(CLERKS)), Facts()
+        action = draw(st.sampled_from(("supply", "supply", "hand_over", "take_over", "recall_hand_over")))
+        if action == "supply":
+            facts = {"materials": draw(st.sampled_from((["m01"], ["m02"], ["m01", "m02"])))}
+        elif action == "hand_over":
+            facts = {"to": draw(st.sampled_from([one.station for one in CLERKS if one is not who]))}
+        elif action == "recall_hand_over":
+            facts = {"reason": "wrong_station"}
+        done.append((who, action, facts, now))
+    return done, draw(st.integers(1, len(done)))
+
+
+def typed(work: list[Typed], place: int = 0, notice: Typed | None = None) -> Story:
+    """Type everything, the notice at its place."""
+    story = Story(PERMIT)
+    for who, action, facts, when in (*work[:place], *([] if notice is None else [notice]), *work[place:]):
+        story.act(who, action, facts, when=when)
+    return story
+
+
+def understood(story: Story) -> tuple[object, ...]:
+    """Return what a case says and its clocks read, but for the order of its acts and what is odd about it."""
+    state = story.state
+    passed = ("steps", "heads", "findings", "case_id", "tokens")
+    said = [getattr(state, one.name) for one in fields(state) if one.name not in passed]
+    took = sorted((step.act.occurred_at_ms, step.effective) for step in state.steps)
+    end_ms = max(act.occurred_at_ms for act in story.acts)
+    read_on = [
+        (one.clock, one.started_on, one.due_on, one.stopped_on, one.light, one.flags)
+        for days in (0, 9)
+        for one in read_clocks(state, story.rules, calendar_set(), end_ms + days * 86_400_000)
+    ]
+    return (*said, took, read_on)
+
+
+@settings(max_examples=200)
+@given(days_of_work())
+def test_it_is_the_same_when_a_notice_is_entered(told: tuple[list[Typed], int]) -> None:
+    """As it happened, or from its paper after everything else: the same case, and the same limits."""
+    work, place = told
+    custodian = typed(work).state.custodian
+    author = next(one for one in CLERKS if one.station == custodian)
+    facts: Facts = {"missing": ["m01", "m02"], "due": "2026-04-30"}
+    when = work[place - 1][3] + 600_000
+    late = typed(work, len(work), (author, "request_correction", {**facts, **LATE}, when))
+    assume(late.state.steps[-1].effective)
+    for one in (TOWN_CLERK, CLERK):
+        live = typed(work, place, (one, "request_correction", facts, when))
+        if live.state.steps[place].effective:
+            assert understood(late) == understood(live)

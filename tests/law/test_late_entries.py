@@ -120,6 +120,8 @@ TAKEN = [
     ("extension within the limit", ACCEPTED + "2026-03-23 C3 extend at=2026-03-20 late_entry=1", "accepted"),
     ("notice within the limit", LIVE +
      "2026-03-09T23:59:59.999 C1 request_correction at=2026-03-03 late_entry=1", "correcting"),
+    ("notice behind its answer, typed a day after that",
+     LIVE + "2026-03-04 C1 supply\n2026-03-05 C1 request_correction at=2026-03-03 late_entry=1", "received"),
     ("lapse of what was received on paper, long after", "2026-04-20 C1 receive at=2026-03-02 late_entry=1\n"
      "2026-04-20 C1 request_correction due=2026-03-09 at=2026-03-03 late_entry=2\n"
      "2026-04-28 C1 lapse", "lapsed"),

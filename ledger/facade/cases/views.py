@@ -53,11 +53,11 @@ NO_CASE_ACTIONS = REGISTRY_ACTIONS | CATALOGUE_ACTIONS | {OPEN_LOG, PROVISIONAL_
 """Topics that belong to no case; ``countersign`` belongs to one in station logs only."""
 
 MARK_CALENDARS, MARK_ROWS = "calendars", "rows"
-ROWS = "3"
+ROWS = "4"
 """What rows say; raised as well when acts are understood otherwise, for rows hold what they meant before.
 
 Since 2 ``flags`` tells decisions, papers given back and limits that were overrun; 3 counts what was asked for
-and is not there yet before an acceptance.
+and is not there yet before an acceptance; since 4 papers answer a list that the order puts behind them.
 """
 _GIVEN_BACK = "returned"
 
