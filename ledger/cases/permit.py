@@ -67,7 +67,8 @@ def may(state: CaseState | None, rules: Rules, actor: Actor, now_ms: int) -> tup
     """
     draft = Draft(_unopened(rules) if state is None else state)
     act = _imagined(draft, actor, rules, now_ms)
-    return tuple(_permission(draft, spec, act, rules) for spec in rules.case_type.actions.values())
+    actions = rules.case_type.actions.values()
+    return tuple(_permission(draft, spec, act._replace(action=spec.code), rules) for spec in actions)
 
 
 def _permission(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> Permission:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger.cases.case import check, facts_of
+from ledger.cases.permit import may
 from ledger.cases.shape import CaseAct
 from ledger.errors import InputError, RuleError
 from tests.cases.counter import (
@@ -32,6 +33,7 @@ from tests.cases.counter import (
     Person,
     Story,
     accepted,
+    actor,
     at,
     decided,
     person,
@@ -251,6 +253,8 @@ def test_extension_once_by_the_head_and_told() -> None:
     again = story.act(HEAD, "extend", {"reason": "x", "applicant_told": True})
     assert story.reason(again) == "case.second_extension"
     assert story.findings() == ["case.finding.second_extension"]
+    answers = {one.action: one for one in may(story.state, story.rules, actor(HEAD), story.now)}
+    assert (answers["extend"].allowed, answers["extend"].reason_code) == (False, "case.second_extension")
 
 
 def test_a_refusal_names_reasons_and_remedies() -> None:
