@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TextIO
 
+from audit.telling.factwords import FactWords
 from audit.telling.replay import Replay
 from audit.telling.report import JsonValue, finding_json, finding_text, plain
 from audit.telling.words import Words, moment
@@ -12,15 +12,14 @@ from ledger.cases.decided import (
     correction_object,
     corrections_of,
     plain_facts,
-    plain_value,
     ruling_object,
     rulings_of,
 )
 from ledger.cases.judge import SETTLED_WAITING
 from ledger.cases.shape import CaseAct, CaseState, Step, Under
 from ledger.clocks.clocks import ClockReading
+from ledger.oneline import shown
 from ledger.texts.tables import print_table
-from ledger.types import Value
 
 _DIGITS = 12
 """Hexadecimal digits of an act id that tables show."""
@@ -70,8 +69,8 @@ def print_replay(told: Replay, words: Words, out: TextIO) -> None:
         print(words("audit.case_unfolded", case=view.case_id, reason=view.reason), file=out)
     else:
         item = words.pick(view.rules.item.name) if view.rules is not None else state.item_code
-        print(words("audit.replay.case", number=state.number, item=item, case=view.case_id), file=out)
-        print(words("audit.replay.state", state=_status(told, state.status, words)), file=out)
+        print(words("audit.replay.case", number=shown(state.number), item=item, case=view.case_id), file=out)
+        print(words("audit.replay.state", state=_names(told, words).state(state.status)), file=out)
         _print_outcome(told, state, words, out)
     print(words("audit.replay.moment", moment=moment(told.as_of_ms)), file=out)
     if told.known_at_ms is not None:
@@ -90,6 +89,7 @@ def print_replay(told: Replay, words: Words, out: TextIO) -> None:
 
 def _print_outcome(told: Replay, state: CaseState, words: Words, out: TextIO) -> None:
     """Print what was decided and why, the certificate, and what amendments changed."""
+    names = _names(told, words)
     if state.result:
         print(words("audit.replay.result", result=words.name("result", state.result)), file=out)
     for ruling in rulings_of(state):
@@ -97,46 +97,45 @@ def _print_outcome(told: Replay, state: CaseState, words: Words, out: TextIO) ->
             continue
         named = [words.name("result", ruling.result)] if ruling.result else []
         named += [words.name("ground", ruling.ground)] if ruling.ground else []
-        parts = [text for text in (*named, *ruling.reasons, ruling.document_no) if text]
+        parts = [shown(text) for text in (*named, *ruling.reasons, ruling.document_no) if text]
         print(
             words(
                 "audit.replay.ruling",
-                action=_action(told, ruling.action, words),
+                action=names.action(ruling.action),
                 act=ruling.act_id.hex()[:_DIGITS],
                 texts=words("audit.replay.join").join(parts),
             ),
             file=out,
         )
     if state.certificate_no:
-        print(words("audit.replay.certificate", number=state.certificate_no), file=out)
+        print(words("audit.replay.certificate", number=shown(state.certificate_no)), file=out)
     actions = {step.act.act_id: step.action for step in state.steps}
     for one in corrections_of(state):
+        action = actions[one.target]
         changes = [
             words(
                 "audit.replay.change",
-                field=change.field,
-                before=_said(change.before),
-                after=_said(change.after),
+                field=names.field(action, change.field),
+                before=names.value(action, change.field, change.before),
+                after=names.value(action, change.field, change.after),
             )
             for change in one.changes
         ]
+        if one.personal_fields:
+            field = names.field("amend", "personal_fields")
+            people = names.people(one.personal_fields)
+            changes.append(words("audit.replay.people", field=field, people=people))
         print(
             words(
                 "audit.replay.amended",
                 act=one.act_id.hex()[:_DIGITS],
-                action=_action(told, actions[one.target], words),
+                action=names.action(action),
                 target=one.target.hex()[:_DIGITS],
-                changes=words("audit.replay.join").join((*changes, *one.personal_fields)),
-                reason=one.reason,
+                changes=words("audit.replay.join").join(changes),
+                reason=shown(one.reason),
             ),
             file=out,
         )
-
-
-def _said(value: Value) -> str:
-    if isinstance(value, str):
-        return value or "—"
-    return "—" if value is None else json.dumps(plain_value(value), ensure_ascii=False)
 
 
 def _rows(told: Replay, words: Words) -> list[tuple[str, ...]]:
@@ -150,7 +149,7 @@ def _rows(told: Replay, words: Words) -> list[tuple[str, ...]]:
         (
             *_act_cells(told, step.act, words),
             _effect(told, step, words),
-            _status(told, step.status_after, words),
+            _names(told, words).state(step.status_after),
             _short(step.act),
         )
         for step in state.steps
@@ -169,9 +168,9 @@ def _act_cells(told: Replay, act: CaseAct, words: Words) -> tuple[str, ...]:
         moment(act.occurred_at_ms),
         moment(act.recorded_at_ms),
         _origin(told, act, words),
-        _action(told, act.action, words),
+        _names(told, words).action(act.action),
         _who(act, words),
-        _station(told, act),
+        _names(told, words).station(act.station),
     )
 
 
@@ -203,21 +202,8 @@ def _who(act: CaseAct, words: Words) -> str:
     return f"{who} {words('audit.replay.under', who=act.under.staff_no, station=act.under.station)}"
 
 
-def _station(told: Replay, act: CaseAct) -> str:
-    known = told.judge.knowledge.registry.station(act.station)
-    return act.station if known is None else f"{known.name} {act.station}"
-
-
-def _action(told: Replay, code: str, words: Words) -> str:
-    rules = told.view.rules
-    spec = None if rules is None else rules.case_type.actions.get(code)
-    return code if spec is None else words.pick(spec.name)
-
-
-def _status(told: Replay, code: str, words: Words) -> str:
-    rules = told.view.rules
-    name = None if rules is None else rules.case_type.states.get(code)
-    return code if name is None else words.pick(name)
+def _names(told: Replay, words: Words) -> FactWords:
+    return FactWords(words=words, registry=told.judge.knowledge.registry, rules=told.view.rules)
 
 
 def _effect(told: Replay, step: Step, words: Words) -> str:
@@ -232,13 +218,8 @@ def _effect(told: Replay, step: Step, words: Words) -> str:
 
 
 def _reason(told: Replay, step: Step, words: Words) -> str:
-    """Return why an act has no effect, with action, state and roles called by their names."""
-    named: dict[str, object] = dict(step.params)
-    for param, name in (("action", _action), ("status", _status), ("state", _status)):
-        value = named.get(param)
-        if isinstance(value, str):
-            named[param] = name(told, value, words)
-    return words(step.reason, **words.named(named)) if step.reason else ""
+    """Return why an act has no effect, with everything called by its name that has one."""
+    return words(step.reason, **_names(told, words).named(step.params)) if step.reason else ""
 
 
 def _act_json(told: Replay, act: CaseAct, step: Step | None, words: Words) -> dict[str, JsonValue]:

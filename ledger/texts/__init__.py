@@ -24,7 +24,7 @@ SHOWN_MAX = 80
 """Characters of one value in a text: values come from strangers and from people's keyboards."""
 _DIGITS_PER_BIT = 0.30103
 _PLACES = {"address", "command", "file", "files", "folder", "path", "settings"}
-_SENTENCES = {"cause", "choices", "detail", "message", "reason", "why"}
+_SENTENCES = {"cause", "changes", "choices", "detail", "message", "people", "reason", "texts", "why"}
 _WHOLE = frozenset(_PLACES | _SENTENCES)
 """Values that are places to go to, or sentences of this program: they are of use whole alone."""
 

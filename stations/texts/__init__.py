@@ -17,6 +17,7 @@ from functools import cache
 from importlib import resources
 
 from ledger.texts import Language, Message, catalogue, fill, render
+from ledger.texts.facts import fact_names, flattened
 from ledger.types import Bilingual
 
 GAP = "…"
@@ -96,17 +97,12 @@ class Say:
 
 @cache
 def words(language: Language) -> Mapping[str, str]:
-    """Return all words of one language, ``zh.toml`` and ``*.zh.toml``; nested tables become dotted keys."""
-    flat: dict[str, str] = {}
+    """Return all words of one language, ``zh.toml`` and ``*.zh.toml``; nested tables become dotted keys.
+
+    With them what fields of acts and their values are called, which the audit knows as well.
+    """
+    flat = dict(fact_names(language))
     for path in sorted(resources.files(__package__).iterdir(), key=lambda item: item.name):
         if path.name.endswith(f"{language}.toml"):
-            _flatten(tomllib.loads(path.read_text(encoding="utf-8")), "", flat)
+            flat.update(flattened(tomllib.loads(path.read_text(encoding="utf-8"))))
     return flat
-
-
-def _flatten(table: Mapping[str, object], prefix: str, into: dict[str, str]) -> None:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            _flatten(value, f"{prefix}{key}.", into)
-        else:
-            into[f"{prefix}{key}"] = str(value)

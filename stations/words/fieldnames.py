@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ledger.texts import facts
 from stations.texts import Say
 
 
@@ -29,9 +30,4 @@ def field_name(say: Say, action: str, path: str) -> str:
 
     Some fields are typed on the command line and chosen on a page; those have a name of their own here.
     """
-    # What an amendment changes is called as in the act that it amends.
-    path = path.removeprefix("changes.")
-    last = path.rpartition(".")[2]
-    own = (f"web.field_{action}_{last}", f"field.{action}.{path}", f"web.field_{last}")
-    keys = (*own, f"field.{path}", f"field.{last}")
-    return say(next((key for key in keys if say.has(key)), last))
+    return facts.field_name(say.language, action, path)

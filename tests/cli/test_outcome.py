@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ from stations.cli.counterday.demo import COUNTY, TOWNSHIP
 from tests.cli.conftest import ITEM, Terminal
 
 REASONS = ("采伐地点在公益林内", "第三条所列情形")
+
+
+CHANGE = re.compile("[^；;：:]+[：:] ?[^；;]+ → [^；;\n]+")
+PEOPLE = re.compile("(?:更正了哪些个人信息栏目：|personal fields corrected: )[^；;\n]+")
 
 
 def _taken_over(county: Terminal, *, to: str = TOWNSHIP, by: str = "T001") -> str:
@@ -114,6 +119,32 @@ def test_the_audit_tells_the_same(county: Terminal, capsys: pytest.CaptureFixtur
     assert audit.main(["replay", str(county.folder), number, "--lang", "zh"]) == 0
     told = capsys.readouterr().out
     assert "结果：不予" in told and REASONS[0] in told and "SF1 → SF2" in told and "抄错了" in told
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_audit_calls_fields_and_values_by_their_names(
+    county: Terminal, lang: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an amendment changed reads in the audit as it does at the station; nothing stands as a code."""
+    number = _refused(county)
+    _amend(county, number, _act(county, number, "hand_over"), "waybill=SF2", "method=courier", by="C001")
+    _amend(county, number, _act(county, number, "decide"), "review_days=90", by="C001")
+    received = _act(county, number, "receive")
+    people = ("--name", "吴老根头", "--phone", "13800000000")
+    given = ("--changes", "channel=phone", "--changes", "own_hand=fingerprint", *people)
+    county.ok("amend", number, "--target", received[:8], *given, "--reason", "抄错了", "--as", "C001")
+    shown = county.ok("show", number, lang=lang).out
+    changed = [*CHANGE.findall(shown), *PEOPLE.findall(shown)]
+    assert len(changed) == 6
+    assert audit.main(["replay", str(county.folder), number, "--lang", lang]) == 0
+    told = capsys.readouterr().out
+    assert [line for line in changed if line not in told] == [], told
+    fields = json.loads(county.ok("show", number, "--json").out)["amendments"]
+    codes = {change["field"] for one in fields for change in one["changes"]}
+    codes |= {name for one in fields for name in one["personal_fields"]} | {"courier", "phone", "fingerprint"}
+    assert codes > {"applicant.phone", "waybill"}
+    if lang == "zh":
+        assert [code for code in codes if code in told] == []
 
 
 def test_lists_and_their_sheets_have_a_column_for_the_result(county: Terminal, tmp_path: Path) -> None:
