@@ -7,6 +7,7 @@ it imports, is of the standard library and our texts alone, so that somebody is 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import csv
 import gc
 import os
@@ -39,6 +40,7 @@ def started(load: Callable[[], Callable[[], int]]) -> int:
     # The memory of a process that ends is given back whole: looking it through for rubbish once more would
     # take a twentieth of what a short command takes.
     atexit.register(gc.freeze)
+    _begin_in_utf_8()
     try:
         return load()()
     except Exception as error:  # the outermost loop: half a program fails in any way
@@ -46,6 +48,20 @@ def started(load: Callable[[], Callable[[], int]]) -> int:
             raise
         _tell(error)
         return COULD_NOT_RUN
+
+
+def _begin_in_utf_8() -> None:
+    """Begin anew in Python's UTF-8 mode where the locale would read words and names of files otherwise.
+
+    An old locale (GBK, ISO-8859-1) would take a name that was typed in UTF-8 for another one, without a word,
+    and where it knows no Chinese no such folder could be opened. What is typed in another encoding is told.
+
+    Source: PEP 540.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or os.environ.get("PYTHONUTF8") == "1":
+        return
+    with contextlib.suppress(OSError):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, "PYTHONUTF8": "1"})
 
 
 def _tell(error: Exception) -> None:

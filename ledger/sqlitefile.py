@@ -56,7 +56,8 @@ def file_uri(path: Path, *, mode: str, immutable: bool = False) -> str:
 
     Source: SQLite, Uniform Resource Identifiers, section 3.3; ``winFullPathname`` in os_win.c.
     """
-    text = quote(companion(path, "").as_posix())
+    # byte for byte as the file system has it: not every name is UTF-8
+    text = quote(os.fsencode(companion(path, "").as_posix()))
     if not text.startswith("/"):
         text = "/" + text
     # an empty authority, so that the host of a Windows share is none

@@ -198,7 +198,7 @@ class Walk:
             and (entry.recorded_at_ms < before.recorded_at_ms or entry.monotonic_ms < before.monotonic_ms)
         ):
             self._report(notice("time.backwards", log=self._context.name, seq=seq, previous_seq=before.seq))
-        if self._context.continued_here:
+        if self._context.written_here:
             self._see(entry.county_seen, b"" if before is None else before.county_seen, seq)
         self._before = entry
         self._hash = entry_hash(entry_raw)
@@ -211,7 +211,7 @@ class Walk:
             return
         if county_seen:
             self._tally.see(self._context.name, county_seen, first=seq, last=seq)
-        else:
+        elif self._context.continued_here:
             self._find("merge.seen_dropped", seq)
 
     def _take_leaf(self, row: EventRow, seq: int) -> None:

@@ -62,7 +62,7 @@ STEPS: Final[Mapping[str, Mapping[Severity, str]]] = MappingProxyType(
                 log.no_checkpoint log.uncovered log.branch sparse.fork receipt.key_unknown
                 entry.version entry.field entry.log entry.sequence entry.chain
                 merge.inconsistent merge.unproven merge.seen_order""",
-            "notice": "log.uncovered merge.behind",
+            "notice": "log.uncovered merge.behind merge.seen_given_up",
         },
         "4. each act": {
             "error": """

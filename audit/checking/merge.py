@@ -8,7 +8,7 @@ Source: docs/protocol.md, "Merge log".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -208,6 +208,7 @@ def check_seen(
     source: Source,
     keys: Mapping[str, bytes],
     named: Mapping[tuple[str, bytes], tuple[int, int]],
+    going_on: Set[str],
     report: Callable[[Finding], None],
 ) -> None:
     """Check the county's checkpoints that were kept, and tell of those that are evidence against it.
@@ -217,6 +218,7 @@ def check_seen(
         keys: public key of each merge log, by name.
         named: hashes of the checkpoints that entries written here name, by log, with the first such entry
             and the last one that names it after another.
+        going_on: names of the logs that this installation goes on writing.
         report: takes findings.
     """
     taken: dict[bytes, list[int]] = {}
@@ -244,10 +246,18 @@ def check_seen(
             taken.setdefault(hashed, []).append(due)
             memory.take(name, seq, hashed)
     # An entry names what was taken before it was written, and nothing taken is ever put away.
+    missing: dict[str, list[int]] = {}
     for (log_name, hashed), (first_seq, _) in named.items():
         if hashed not in taken:
+            missing.setdefault(log_name, []).append(first_seq)
+    for log_name, places in missing.items():
+        if log_name not in going_on:
+            # others may have given it back an end that this copy of the installation never wrote
+            report(notice("merge.seen_given_up", log=log_name, seq=min(places), count=len(places)))
+            continue
+        for first_seq in places:
             report(error("merge.seen_missing", log=log_name, seq=first_seq))
-    _check_order(taken, named, report)
+    _check_order(taken, {place: seqs for place, seqs in named.items() if place[0] in going_on}, report)
 
 
 @dataclass(slots=True)

@@ -324,7 +324,8 @@ class _Audit:
         roots = {name: result.roots for name, result in self._results.items()}
         compare_parents(openings, roots, {name: one.roots for name, one in self._grown.items()}, self._find)
         check_merge(self._source, openings, self._branches, roots=roots, report=self._find)
-        check_seen(self._source, merge_keys(openings, self._sparse), self._tally.seen, self._find)
+        going_on = {one.name for one in openings if one.own}
+        check_seen(self._source, merge_keys(openings, self._sparse), self._tally.seen, going_on, self._find)
         for table, log in self._source.stray_logs(set(self._results), set(self._grown)):
             self._find(error("head.unlisted", log=log, table=table))
         return count

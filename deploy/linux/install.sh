@@ -6,6 +6,7 @@
 # 在没有互联网的 Linux 机器上安装办件：普通用户装到自己的目录，root 装给整台机器。用新的安装包再运行一次就是升级：第一次选的
 # 文件夹和端口照旧，台账不动，旧程序留在旁边，不允许降级。
 set -eu
+export PYTHONUTF8=1 # texts and names of folders are UTF-8, whatever the locale says
 here=$(cd "$(dirname "$0")" && pwd)
 version=$(cat "$here/VERSION")
 whole=no given=""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 
 from aiohttp import web
@@ -112,7 +113,7 @@ class Site:
             ),
             attempts=Attempts(self._clock.monotonic_ms, failures_max=PASSPHRASE_FAILURES_MAX),
             training=await self._access.read(lambda ledger: ledger.training),
-            cookie=f"banjian-{sha256(str(self._home.path.absolute()).encode()).hexdigest()[:8]}",
+            cookie=f"banjian-{sha256(os.fsencode(self._home.path.absolute())).hexdigest()[:8]}",
         )
         application[KEPT] = Kept(self._randomness)
         pulse = application[PULSE] = Pulse(self._access)

@@ -473,6 +473,17 @@ def test_a_county_checkpoint_that_own_entries_name_was_taken(village: Path, stat
     assert errors(village) == {"merge.seen_missing"}
 
 
+def test_what_a_log_that_was_given_up_names_and_nobody_holds_is_told(village: Path) -> None:
+    """Marked by hand, or put back from a backup: the file alone cannot tell the two apart, but says so."""
+    code = "merge.seen_given_up"
+    hurt(village, "UPDATE logs SET state = 'given_up' WHERE own = 1")
+    assert code not in codes(verify_ledger(village))
+    hurt(village, "DELETE FROM county_checkpoints")
+    report = verify_ledger(village)
+    assert [one.severity for one in report.findings if one.code == code] == ["notice"]
+    assert not codes(report) & {"merge.seen_missing", "merge.seen_dropped", "merge.seen_order"}
+
+
 def test_who_once_held_a_county_checkpoint_never_names_none_again(tmp_path: Path) -> None:
     world = World.after(settled(*TWO), tmp_path / "world")
     world.receive(VILLAGE)
