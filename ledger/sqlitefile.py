@@ -28,7 +28,9 @@ EVENTS_TABLE: Final = "stored_events"
 _NEARLY_FULL_BYTES = 1 << 20
 _JOURNAL_HEADER = struct.Struct(">8sIIIII")
 """Magic, records, nonce, pages of the database before, sector and page size. Source: SQLite file format 3."""
-_MODE_BYTES = (range(18, 20), range(24, 28), range(92, 100))
+_SQLITE_MAGIC = b"SQLite format 3\0"
+_VERSIONS = range(18, 20)
+_MODE_BYTES = (_VERSIONS, range(24, 28), range(92, 100))
 """What a change of the journal mode writes on page 1: the modes, the change counter, and who wrote."""
 _GUARDS = {
     "no_update": re.compile(
@@ -130,6 +132,22 @@ def _but_mode(page: bytes) -> bytes:
     for places in _MODE_BYTES:
         kept[places.start : places.stop] = bytes(len(places))
     return bytes(kept)
+
+
+def is_laid_copy(path: Path) -> bool:
+    """Tell whether something else than a ledger's writer made a file: a backup, an export, a rescue.
+
+    What a writer leaves keeps a write-ahead log from its first page on; such a copy keeps none. A copy of
+    the file's own bytes is not told apart.
+
+    Source: SQLite file format 1.3.3 (file format version numbers).
+    """
+    try:
+        with path.open("rb") as opened:
+            head = opened.read(_VERSIONS.stop)
+    except OSError:
+        return False
+    return head.startswith(_SQLITE_MAGIC) and head[_VERSIONS.start :] == b"\1\1"
 
 
 def require_no_journal(path: Path) -> None:

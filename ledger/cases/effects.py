@@ -109,6 +109,8 @@ def _deficit(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str,
 def _proof_commitment(draft: Draft, act: CaseAct, rules: Rules, at_ms: int) -> tuple[str, ...]:
     promised = texts(act.facts.get("commitments"))
     draft.proof_commitments |= promised
+    # what a promise, a waiver or an older copy stands for is there with the acceptance, as papers would be
+    draft.not_at_decider |= draft.correction
     # what was handed in before the notice is found good by who accepts: nothing else lets the list be left
     draft.correction -= promised | texts(act.facts.get(WAIVED)) | draft.supplied
     return at_hand(draft, act.station, act.station_level, rules.item)

@@ -37,6 +37,8 @@ WAIVED: Final = "waived"
 """The fact of an acceptance that names what is still on the correction list and is no condition of it."""
 SAME_DAY: Final = "same_day_opening"
 """The guard of what may be done on the day of receipt alone, by both people."""
+DEFERRING: Final = "missing_deferrable"
+"""The guard of what accepts papers that are to follow."""
 DUE_AHEAD: Final = "due_ahead"
 """The guard of a last day that the act itself names."""
 
@@ -357,7 +359,7 @@ FACT_GUARDS: Final[Mapping[str, Guard]] = {
     "item_matches": _item_matches,
     "lawful_ground": _lawful_ground,
     "materials_known": _materials_known,
-    "missing_deferrable": _missing_deferrable,
+    DEFERRING: _missing_deferrable,
     "originals_listed": _originals_listed,
     "other_organ_named": _other_organ_named,
     "other_station": _other_station,

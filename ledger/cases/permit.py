@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ledger.cases.draft import Draft
+from ledger.cases.guards import DEFERRING
 from ledger.cases.judge import (
     ADJUDICATE,
     COUNTERSIGN,
@@ -67,7 +68,8 @@ def may(state: CaseState | None, rules: Rules, actor: Actor, now_ms: int) -> tup
     """
     draft = Draft(_unopened(rules) if state is None else state)
     act = _imagined(draft, actor, rules, now_ms)
-    return tuple(_permission(draft, spec, act, rules) for spec in rules.case_type.actions.values())
+    actions = rules.case_type.actions.values()
+    return tuple(_permission(draft, spec, act._replace(action=spec.code), rules) for spec in actions)
 
 
 def _permission(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> Permission:
@@ -78,6 +80,8 @@ def _permission(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> P
         reason = _no_decline(draft, act, rules)
     if reason is None and spec.code == ADJUDICATE and not any(known.is_open for known in draft.conflicts):
         reason = Reason("case.no_conflict")
+    if reason is None and DEFERRING in spec.guards:
+        reason = _not_deferrable(draft, spec, rules)
     if reason is None:
         reason = nothing_to_join(spec, act)
     if reason is not None:
@@ -97,10 +101,25 @@ def _permission(draft: Draft, spec: ActionSpec, act: CaseAct, rules: Rules) -> P
 
 def _may_be_promised(draft: Draft, spec: ActionSpec, rules: Rules) -> bool:
     """Tell whether the applicant may promise everything that the correction list still lacks."""
+    return wanting(draft) <= _promisable(spec, rules)
+
+
+def _promisable(spec: ActionSpec, rules: Rules) -> frozenset[str]:
+    """Return the materials that the applicant may promise with an action."""
     item = rules.item
     if not item.proof_commitment or "commitments" not in spec.facts:
-        return False
-    return all(code in item.materials and item.materials[code].promise for code in wanting(draft))
+        return frozenset()
+    return frozenset(code for code, material in item.materials.items() if material.promise)
+
+
+def _not_deferrable(draft: Draft, spec: ActionSpec, rules: Rules) -> Reason | None:
+    """Return why nobody can be accepted with a deficit, whatever would be named."""
+    materials = rules.item.materials
+    deferrable = frozenset(code for code, material in materials.items() if material.deferrable)
+    if not deferrable:
+        return Reason("case.not_deferrable", {"materials": tuple(sorted(materials))})
+    left = wanting(draft) - deferrable - _promisable(spec, rules)
+    return Reason("case.correction_open", {"missing": tuple(sorted(left))}) if left else None
 
 
 def _no_countersign(draft: Draft, act: CaseAct, rules: Rules) -> Reason | None:

@@ -143,8 +143,9 @@ class CaseState:
 
     ``steps`` holds every act in the one order; ``heads`` are the acts without successors, sorted: the parents
     of the next act. ``pending`` are acts that wait for a second person. ``not_at_organ`` and
-    ``not_at_decider`` are materials of the correction list that were handed in and have not come there yet:
-    ``lying`` says at which stations (station, material), ``on_the_way`` what travels with a case on offer.
+    ``not_at_decider`` are materials of the correction list that were handed in, or accepted without, and have
+    not come there yet: ``lying`` says at which stations (station, material), ``on_the_way`` what travels with
+    a case on offer.
     """
 
     case_id: CaseId

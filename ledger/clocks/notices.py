@@ -11,16 +11,20 @@ Source: 民法典 Art. 203 (a limit that ends on a rest day); 行政许可法 Ar
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
 from ledger.cases.guards import open_due
+from ledger.cases.permit import Permission
 from ledger.cases.shape import CaseAct, CaseFinding, CaseState, Reason, Step
+from ledger.cases.toldday import NIGHT_EDGE_MS
 from ledger.clocks.clocks import disputable_clocks, read_clocks
 from ledger.clocks.deemed import (
     CORRECTING_EFFECT,
     LAPSING_GUARD,
     REFUSING_EFFECT,
+    received_live,
     silence_refusal,
     waived_in_time,
     waiver_refusal,
@@ -56,17 +60,31 @@ def supply_ends_on(due: str, calendars: CalendarSet) -> date:
     return calendars.due_date(day, 0, "calendar_days") if FIRST_YEAR <= day.year <= LAST_YEAR else day
 
 
-def lapse_refusal(
-    state: CaseState | None, spec: ActionSpec, act: CaseAct, calendars: CalendarSet
-) -> Reason | None:
-    """Return why a case may not be treated as withdrawn yet; None for every other action."""
-    if state is None or LAPSING_GUARD not in spec.guards:
+def lapse_refusal(state: CaseState, spec: ActionSpec, calendars: CalendarSet, at_ms: int) -> Reason | None:
+    """Return why a case may not be treated as withdrawn yet at a time; None for every other action."""
+    if LAPSING_GUARD not in spec.guards:
         return None
     due = open_due(state)
     last = supply_ends_on(due, calendars) if due else None
-    if last is None or local_date(act.occurred_at_ms) > last:
+    if last is None or local_date(at_ms) > last:
         return None
     return Reason("case.due_not_passed", {"due": last.isoformat()})
+
+
+def extension_refusal(
+    state: CaseState, spec: ActionSpec, rules: Rules, calendars: CalendarSet, at_ms: int
+) -> Reason | None:
+    """Return why an act extends nothing at a time: every limit that it lengthens is over."""
+    lengthened = {clock.code for clock in rules.case_type.clocks.values() if spec.code in clock.extend}
+    if not lengthened:
+        return None
+    day = local_date(at_ms)
+    readings = read_clocks(state, rules, calendars, at_ms)
+    dues = [reading.due_on for reading in readings if reading.clock in lengthened]
+    over = [due for due in dues if due is not None and day > due]
+    if over and len(over) == len(dues):
+        return Reason("case.extension_late", {"due": max(over).isoformat()})
+    return None
 
 
 def early_lapses(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[CaseFinding, ...]:
@@ -105,23 +123,48 @@ def calendar_refusal(
     """
     if state is None:
         return None
-    reason = (
-        lapse_refusal(state, spec, act, calendars)
-        or silence_refusal(state, spec, rules, calendars, act.occurred_at_ms)
+    at_ms = act.occurred_at_ms
+    return (
+        lapse_refusal(state, spec, calendars, at_ms)
+        or silence_refusal(state, spec, rules, calendars, at_ms)
         or waiver_refusal(state, act, rules, calendars, act.recorded_at_ms)
+        or extension_refusal(state, spec, rules, calendars, at_ms)
     )
-    if reason is not None:
-        return reason
-    lengthened = {clock.code for clock in rules.case_type.clocks.values() if spec.code in clock.extend}
-    if not lengthened:
-        return None
-    day = local_date(act.occurred_at_ms)
-    readings = read_clocks(state, rules, calendars, act.occurred_at_ms)
-    dues = [reading.due_on for reading in readings if reading.clock in lengthened]
-    over = [due for due in dues if due is not None and day > due]
-    if over and len(over) == len(dues):
-        return Reason("case.extension_late", {"due": max(over).isoformat()})
-    return None
+
+
+def timely(
+    state: CaseState | None,
+    rules: Rules,
+    answers: tuple[Permission, ...],
+    calendars: CalendarSet,
+    now_ms: int,
+) -> tuple[Permission, ...]:
+    """Return what a person may do, where the calendar refuses some of it: told before anything is typed.
+
+    An extension may still be signed under the day before for some hours after midnight, and be entered late
+    where the receipt was.
+
+    Args:
+        state: the case; None for one that would be opened.
+        rules: item and case type.
+        answers: what may be done by the state of the case.
+        calendars: the newest calendars known.
+        now_ms: the time at which the act would be made.
+    """
+    if state is None:
+        return answers
+    told = []
+    for answer in answers:
+        reason = None
+        if answer.allowed:
+            spec = rules.case_type.actions[answer.action]
+            reason = lapse_refusal(state, spec, calendars, now_ms)
+            if reason is None and received_live(state):
+                reason = extension_refusal(state, spec, rules, calendars, now_ms - NIGHT_EDGE_MS)
+        if reason is not None:
+            answer = replace(answer, allowed=False, reason_code=reason.code, params=reason.params)
+        told.append(answer)
+    return tuple(told)
 
 
 def calendar_notices(state: CaseState, rules: Rules, calendars: CalendarSet) -> tuple[CaseFinding, ...]:

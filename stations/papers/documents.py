@@ -190,7 +190,7 @@ class _Writer:
         words, told = self._words(), self._deemed()
         if is_deemed := bool(told):
             # Whatever was signed since: silence has accepted all of it, and nothing may end it any more.
-            keys = ("document.accept_deemed",)
+            keys = (f"document.{action}_deemed", "document.accept_deemed")
         told.append(say(next(key for key in keys if say.has(key)), **words))
         told += [
             say(f"document.with_{name}", **words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger.cases.case import check, facts_of
+from ledger.cases.permit import may
 from ledger.cases.shape import CaseAct
 from ledger.errors import InputError, RuleError
 from tests.cases.counter import (
@@ -32,6 +33,7 @@ from tests.cases.counter import (
     Person,
     Story,
     accepted,
+    actor,
     at,
     decided,
     person,
@@ -251,6 +253,8 @@ def test_extension_once_by_the_head_and_told() -> None:
     again = story.act(HEAD, "extend", {"reason": "x", "applicant_told": True})
     assert story.reason(again) == "case.second_extension"
     assert story.findings() == ["case.finding.second_extension"]
+    answers = {one.action: one for one in may(story.state, story.rules, actor(HEAD), story.now)}
+    assert (answers["extend"].allowed, answers["extend"].reason_code) == (False, "case.second_extension")
 
 
 def test_a_refusal_names_reasons_and_remedies() -> None:
@@ -410,3 +414,21 @@ def test_facts_that_nobody_declared_have_no_effect() -> None:
     story = accepted()
     act = story.act(OFFICER, "start_review", {"applicant_name": "王小明"})
     assert story.reason(act) == "case.facts_unknown"
+
+
+def test_who_cannot_defer_is_told_why_before_anything_is_typed() -> None:
+    """An item without papers that may follow; a list that holds one that may not."""
+
+    def deferring(story: Story, who: Person) -> tuple[bool, str]:
+        answers = may(story.state, story.rules, actor(who), story.now)
+        return next((one.allowed, one.reason_code) for one in answers if one.action == "accept_with_deficit")
+
+    story = Story(INSTANT)
+    story.receive(TOWN_CLERK)
+    assert deferring(story, TOWN_CLERK) == (False, "case.not_deferrable")
+    for missing, told in (("m01", (False, "case.correction_open")), ("m04", (True, ""))):
+        story = Story(FOOD)
+        story.receive(TOWN_CLERK)
+        assert deferring(story, TOWN_CLERK) == (True, "")
+        story.act(TOWN_CLERK, "request_correction", {"missing": [missing], "due": "2026-03-20"})
+        assert deferring(story, TOWN_CLERK) == told

@@ -659,3 +659,40 @@ def test_it_is_the_same_when_a_notice_is_entered(told: tuple[list[Typed], int]) 
         live = typed(work, place, (one, "request_correction", facts, when))
         if live.state.steps[place].effective:
             assert understood(late) == understood(live)
+
+
+JOBLESS = "990103600036"
+"""Registration as jobless: decided on the spot in the township; its second material may be promised."""
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("m01", {}),
+        ("m02", {"commitments": ["m02"], "promise_by": "applicant"}),
+        ("m02", {"waived": ["m02"]}),
+    ],
+    ids=["found good", "promised", "waived"],
+)
+def test_what_is_accepted_without_a_supply_is_decided_that_day(missing: str, said: Facts) -> None:
+    """A list took the limit of an item decided on the spot away for good, though nothing more had to come."""
+    story = Story(JOBLESS)
+    story.receive(TOWN_CLERK, "2026-03-02 09:00", materials=["m01"])
+    story.act(TOWN_CLERK, "request_correction", {"missing": [missing], "due": DUE}, when="2026-03-02 10:00")
+    taken = story.act(TOWN_CLERK, "accept", said, when="2026-03-11 09:00")
+    assert story.reason(taken) == "" and story.events(taken) == ("deciding_supply",)
+    readings = read_clocks(story.state, story.rules, calendar_set(), at("2026-03-12 09:00"))
+    (light,) = [(reading.light, str(reading.due_on)) for reading in readings if reading.clock == "same_day"]
+    assert light == ("red", "2026-03-11")
+
+
+def test_what_a_lower_station_accepts_without_a_supply_is_there_with_the_case() -> None:
+    """The county, which decides, has it, the township accepts on a promise, and it goes back."""
+    story = Story("990100400004")
+    story.receive(CLERK, "2026-03-02 09:00", materials=["m01", "m02"])
+    ask(story, OFFICER, "m03")
+    story.move(CLERK, TOWN_CLERK)
+    promised: Facts = {"commitments": ["m03"], "promise_by": "applicant"}
+    taken = story.act(TOWN_CLERK, "accept", promised, when="2026-03-11 09:00")
+    assert story.reason(taken) == "" and story.events(taken) == ()
+    assert story.events(story.move(TOWN_CLERK, CLERK)) == ("deciding_supply",)

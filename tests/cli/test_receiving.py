@@ -285,3 +285,24 @@ def test_nobody_answers_what_was_not_asked_yet(county: Terminal, answer: tuple[s
     refused = county.run(*signed, "10:14")
     assert refused.code == 1 and "[case.before_newest]" in refused.err and "10:44" in refused.err
     county.ok(*signed, "10:44")
+
+
+@pytest.mark.parametrize("paper", [(), ("--late-entry-paper", "9", "--late-entry-reason", "device")])
+def test_nobody_corrects_what_was_not_done_yet(county: Terminal, paper: tuple[str, ...]) -> None:
+    number = str(county.ok(*_RECEIVE, "--name", "吴老根", "--as", "T001", "--json").json["number"])
+    county.clock.set("2026-03-03 10:44")
+    done = county.ok("accept", number, "--acceptance-no", "溪受1", "--as", "T001", "--json").json
+    county.clock.set("2026-03-03 11:00")
+    words = (
+        "amend",
+        number,
+        "--target",
+        done["act_id"],
+        "--changes",
+        "acceptance_no=溪受2",
+        "--reason",
+        "笔误",
+    )
+    refused = county.run(*words, "--as", "T001", "--at", "10:14", *paper)
+    assert refused.code == 1 and "[case.before_newest]" in refused.err and "10:44" in refused.err
+    county.ok(*words, "--as", "T001", "--at", "10:44", *paper)

@@ -56,3 +56,28 @@ def test_what_was_handed_in_before_the_notice_is_told_and_holds_no_acceptance_up
     shown = county.ok("show", number, "--json").json
     assert (shown["result"], shown["certificate_no"]) == ("grant", "JY1")
     assert all(step["effective"] for step in shown["steps"])
+
+
+def answer(county: Terminal, number: str, action: str, staff: str) -> tuple[bool, str]:
+    """Return whether somebody may do a thing now, and the code why not."""
+    told = county.ok("show", number, "--may", "--as", staff, "--json").json["may"]
+    return next((one["allowed"], one["reason"]) for one in told if one["action"] == action)
+
+
+def test_what_the_calendar_refuses_is_told_before_it_is_tried(county: Terminal):
+    """A rest day moves the last day of a supply; a limit is over."""
+    county.ok("staff", "add", "C009", "--name", "负责人", "--at", COUNTY, "--role", "head", "--as", "R001")
+    words = ("receive", FOOD, "--name", "吴老根", "--materials", "m03", "--json", "--no-slip", "--as")
+    resting = str(county.ok(*words, "T001").json["number"])
+    accepted = str(county.ok(*words, "C001").json["number"])
+    county.ok("accept", accepted, "--as", "C001")
+    county.ok("request-correction", resting, "--missing", "m01", "--due", "2026-03-21", "--as", "T001")
+    county.clock.set("2026-03-23 17:00")
+    assert answer(county, resting, "lapse", "T001") == (False, "case.due_not_passed")
+    county.clock.set("2026-03-24 09:00")
+    assert answer(county, resting, "lapse", "T001") == (True, "")
+    assert answer(county, accepted, "extend", "C009") == (True, "")
+    county.clock.set("2026-06-01 09:00")
+    assert answer(county, accepted, "extend", "C009") == (False, "case.extension_late")
+    refused = county.run("extend", accepted, "--reason", "x", "--applicant-told", "--as", "C009")
+    assert refused.code == 1 and "[case.extension_late]" in refused.err

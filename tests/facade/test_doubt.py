@@ -175,3 +175,25 @@ def test_logs_of_one_database_go_back_together(place: Path, clock: FakeClock) ->
             )
         }
         assert "doctor.log_end_missing" in checks or "doctor.log_doubt" in checks
+
+
+def test_a_backup_laid_over_a_ledger_by_hand_is_not_continued(place: Path, clock: FakeClock) -> None:
+    """No sentinel knows of what was done since its last checkpoint: two people would get one number."""
+    copy = place.with_name("backup.db")
+    with Ledger.open(place, clock=clock, randomness=Dice("before"), write=True) as ledger:
+        ledger.store.backup(copy, without_tables=("case_keys",))
+        lost = receive(ledger, "T1")
+        number = ledger.case(lost.case_id).state.number
+    for tail in ("-wal", "-shm"):
+        (place / f"ledger.db{tail}").unlink(missing_ok=True)
+    shutil.copy(copy, place / "ledger.db")
+    with Ledger.open(place, clock=clock, randomness=Dice("after"), write=False) as ledger:
+        assert not Home(place).restored, "who reads writes nothing"
+    with Ledger.open(place, clock=clock, randomness=Dice("after"), write=True) as ledger:
+        assert ledger.rolled_back == ("log.restored",)
+        again = receive(ledger, "T1")
+        assert again.log_id != lost.log_id
+        assert ledger.case(again.case_id).state.number != number
+    assert not Home(place).restored
+    with Ledger.open(place, clock=clock, randomness=Dice("then"), write=True) as ledger:
+        assert ledger.rolled_back == () and receive(ledger, "T1").log_id == again.log_id

@@ -23,6 +23,7 @@ from tests.web.counterdesk import Counter, Desk, serving
 from tests.web.test_platform import receive as receive_at
 
 ZH = Say(language="zh")
+HYGIENE = "990100300003"
 
 
 @pytest.fixture(scope="module")
@@ -307,6 +308,13 @@ def test_a_notice_after_silence_says_that_it_was_deemed_and_promises_no_day_that
         assert "自2026年9月1日起即为受理" in text and "现补发本通知" in text
         assert not [one for one in ("容缺受理。", "申请人承诺", "不再办理", "不作准予") if one in text]
         assert not [one for one in document.signatures if "承诺" in one]
+        # What is decided on a commitment needs one all the same: the applicant signs what the paper says.
+        hygiene = receive(ledger, item=HYGIENE).case_id
+        clock.set("2027-03-01 09:00")
+        act(ledger, "C1", "accept_on_commitment", hygiene, text_version="3", promise_by="applicant")
+        for say, promised in ((ZH, "愿意承担不实承诺的责任"), (english, "answer for an untrue promise")):
+            text = told(last(ledger, hygiene, say))
+            assert promised in text and ("现补发本通知" in text or "is given belatedly" in text)
         on_time = receive(ledger, materials=["m01"]).case_id
         act(ledger, "C1", "accept", on_time)
         text = told(last(ledger, on_time))

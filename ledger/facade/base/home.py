@@ -33,6 +33,7 @@ from pathlib import Path
 from ledger import platform
 from ledger.cases.number import ORDINAL_MAX
 from ledger.errors import ConfigError, StoreError
+from ledger.sqlitefile import is_laid_copy
 from ledger.types import KeyId, LogId, StationId
 
 SEED_BYTES = 32
@@ -43,6 +44,8 @@ CASE_KEYS_NAME = "case-keys.txt"
 GENESIS_NAME = "ledger.genesis"
 RESTORED_MARKER = "RESTORED"
 """File that every backup carries: whoever works on in a copy opens new logs."""
+_BY_HAND = b"laid by hand\n"
+"""What the marker holds where the program found the copy by itself."""
 
 GRANT_SUFFIX = ".grant"
 """What the file of a provisional grant ends in; it begins with the id of the key in hex."""
@@ -241,6 +244,20 @@ class Home:
     def restored(self) -> bool:
         """Whether the folder came out of a backup and its own logs must not be continued."""
         return (self.path / RESTORED_MARKER).exists()
+
+    @property
+    def laid_by_hand(self) -> bool:
+        """Whether a copy of the database was found in a folder that nobody had marked."""
+        return _read(self.path / RESTORED_MARKER) == _BY_HAND
+
+    def mark_copy(self) -> None:
+        """Mark the folder if its database is a copy that was laid there; called before it is opened to write.
+
+        Raises:
+            StoreError: ``store.read_only`` and the like.
+        """
+        if not self.restored and is_laid_copy(self.database_path):
+            platform.write_durably(self.path / RESTORED_MARKER, _BY_HAND)
 
     def clear_restored(self) -> None:
         """Forget that the folder came out of a backup: every own log has a successor now."""

@@ -11,11 +11,11 @@ from typing import Final
 
 from ledger.cases.conflict import commute
 from ledger.cases.effects import local_date_text
-from ledger.cases.judge import waiting_for
 from ledger.cases.shape import CaseAct, CaseState, Step
 from ledger.errors import RuleError
 from ledger.lawtime import DAY_MS, LAW_OFFSET_MS, MINUTE_MS
 from ledger.rules.catalogue import Rules
+from ledger.types import Value
 
 OWN_CLOCK_MS: Final = MINUTE_MS
 """What is stored so soon after its time was not typed, or might as well not have been."""
@@ -27,7 +27,8 @@ def require_order(state: CaseState | None, rules: Rules, act: CaseAct) -> None:
     """Refuse a typed time before the receipt of the case, or before what was done with it last.
 
     What may stand beside an act whatever came first is not held against it. Something forgotten that lies
-    between earlier acts is entered late: from its paper, and marked. But nobody answers what was not asked.
+    between earlier acts is entered late: from its paper, and marked. But nobody answers what was not asked,
+    corrects what was not done, or rules on what was not there.
 
     Raises:
         RuleError: ``case.before_receipt``, ``case.before_newest``.
@@ -42,14 +43,23 @@ def require_order(state: CaseState | None, rules: Rules, act: CaseAct) -> None:
     # entered late is held against a receipt that lies ahead of this clock as well
     if _is_before(act, opening) and (late or not _lies_ahead(opening, act)):
         raise RuleError("case.before_receipt", number=state.number)
-    target = waiting_for(state, act)
-    held = [] if target is None else [target]
+    named = _named(act)
+    held = [step for step in state.steps if step.act.act_id in named]
     if not late:
         held += [step for step in reversed(state.steps) if _follows(step, act, rules)]
     for step in held:
         if _is_before(act, step) and not _lies_ahead(step, act):
             claimed, done = _moment(act.occurred_at_ms), _moment(step.effect_at_ms)
             raise RuleError("case.before_newest", value=claimed, action=step.action, at=done)
+
+
+def _named(act: CaseAct) -> frozenset[bytes]:
+    """Return the acts that an act answers, corrects or rules on."""
+    values: list[Value] = [act.facts.get("target")]
+    for name in ("uphold", "set_aside"):
+        listed = act.facts.get(name)
+        values += listed if isinstance(listed, list) else ()
+    return frozenset(value for value in values if isinstance(value, bytes))
 
 
 def _follows(step: Step, act: CaseAct, rules: Rules) -> bool:

@@ -13,6 +13,7 @@ from ledger.cases.case import check
 from ledger.cases.permit import Actor, Permission, may
 from ledger.cases.shape import CaseAct, CaseState, Under
 from ledger.clocks.deemed import silenced, waiving
+from ledger.clocks.notices import timely
 from ledger.errors import AuthorityError, EncodingError, RuleError, StoreError
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.base.ondemand import OnDemand
@@ -142,7 +143,10 @@ class Desk:
             station=station,
             station_level=standing.level,
         )
-        return silenced(state, rules, may(state, rules, actor, now_ms), self._knowledge.calendars, now_ms)
+        calendars, answers = self._knowledge.calendars, may(state, rules, actor, now_ms)
+        for told in (silenced, timely):
+            answers = told(state, rules, answers, calendars, now_ms)
+        return answers
 
     def _rules_of(self, reading: OnDemand, command: Command) -> tuple[CaseState | None, Rules]:
         if command.case is not None:

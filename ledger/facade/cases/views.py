@@ -57,7 +57,8 @@ ROWS = "4"
 """What rows say; raised as well when acts are understood otherwise, for rows hold what they meant before.
 
 Since 2 ``flags`` tells decisions, papers given back and limits that were overrun; 3 counts what was asked for
-and is not there yet before an acceptance; since 4 papers answer a list that the order puts behind them.
+and is not there yet before an acceptance; since 4 papers answer a list that the order puts behind them,
+and what is accepted without the papers of its list is decided that day.
 """
 _GIVEN_BACK = "returned"
 

@@ -118,6 +118,8 @@ class Ledger:
         place.require()
         vault = Vault(place.storage_key(), randomness)
         view = CaseView()
+        if write:
+            place.mark_copy()
         store = open_database(place, view, write=write, connect=connect)
         try:
             return cls(

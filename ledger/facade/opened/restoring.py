@@ -16,7 +16,7 @@ from ledger.facade.cases.latecomers import renew_latecomers
 from ledger.facade.cases.renewal import rebuild_views
 from ledger.facade.cases.views import CaseView
 from ledger.facade.logs.bodies import put_personal, sealed_bodies
-from ledger.facade.logs.doubt import ROLLED_BACK
+from ledger.facade.logs.doubt import LOST_DISK, ROLLED_BACK
 from ledger.facade.opened.parts import Parts
 from ledger.facade.transfer.rejudging import is_folded_anew
 from ledger.store import schema
@@ -30,12 +30,14 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
     """Give up doubtful logs and take in what the office laid beside a restored database.
 
     Returns:
-        Why logs were given up that may have been longer: codes of ``ROLLED_BACK``.
+        Why logs were given up that may have been longer: codes of ``ROLLED_BACK``, and ``log.restored``
+        where a copy was laid into a folder by hand.
 
     Raises:
         StoreError: ``home.case_keys`` for a key table that is damaged or another ledger's;
             ``vault.storage_key`` when the storage key is not the one that wrapped it.
     """
+    told = ROLLED_BACK | ({LOST_DISK} if home.laid_by_hand else set())
     doubtful = [log for log in parts.own.values() if log.doubt]
     if doubtful:
         parts.writer.seal([(log, log.doubt) for log in doubtful])
@@ -61,7 +63,7 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
     home.clear_case_keys()
     # A power cut may have come between a longer registry and the cases that waited for it.
     renew_latecomers(store, view, parts.knowledge, anew=is_folded_anew(store, parts.fold))
-    return tuple(dict.fromkeys(log.doubt for log in doubtful if log.doubt in ROLLED_BACK))
+    return tuple(dict.fromkeys(log.doubt for log in doubtful if log.doubt in told))
 
 
 def installation(vault: Vault) -> str:
