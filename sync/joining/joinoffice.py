@@ -48,10 +48,17 @@ _TOKEN_NAME_BYTES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A request whose keys may still wait for a registrar, and the name of its file."""
+    """A request whose keys may still wait for a registrar.
+
+    Attributes:
+        name: of its file.
+        is_ended: whether its invite is from before a registrar ended the station's certificates, by its own
+            word or by when it was used: the machine that was lost may have sent it.
+    """
 
     name: str
     request: JoinRequest
+    is_ended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,9 +159,10 @@ class JoinOffice:
         found = []
         for path in sorted(self._home.joins_dir.glob("*.request")):
             try:
-                found.append(Waiting(name=path.stem, request=decode_request(path.read_bytes())))
+                request = decode_request(path.read_bytes())
             except BanjianError:
                 continue
+            found.append(Waiting(name=path.stem, request=request, is_ended=self._is_ended(request.invite)))
         return sorted(found, key=lambda one: (one.request.invite.station, one.name))
 
     def settled(self) -> list[Settled]:
@@ -261,6 +269,17 @@ class JoinOffice:
         _check_after_end(registry, invite.station, used.at_ms)
         if not self._path(invite, "request").exists():
             check_expiry(invite, now_ms=now_ms)
+
+    def _is_ended(self, invite: Invite) -> bool:
+        """Tell whether an invite that was used is from before the station's certificates were ended.
+
+        One of which nobody knows when it was used is, as soon as any were.
+        """
+        end_ms = self._registry().certificates_end_ms(invite.station)
+        used = None
+        with suppress(BanjianError):
+            used = _read_used(self._path(invite, "used"))
+        return end_ms > (0 if used is None else min(used.at_ms, invite.issued_at_ms))
 
     def _check_renewal(self, renewal: Renewal, peer: StationId) -> None:
         if renewal.ledger_id != self._ledger_id:
