@@ -9,6 +9,7 @@ from ledger.errors import ConfigError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.opened.looked import is_staying
 from ledger.facade.peering.between import mark_seen, sync_status
+from ledger.facade.peering.machinekeys import BUNDLE, RECEIPT, has_key_in_force
 from ledger.facade.peering.syncstatus import LevelStatus, SyncFinding, SyncStatus
 from ledger.types import StationId
 from stations.cli.call import Call
@@ -47,6 +48,7 @@ def status(call: Call) -> int:
         registry = ledger.knowledge.registry
         states = () if asked is None else key_states(registry, decode_request(asked))
         is_known = registry.station(station) is not None
+        in_force = [one for one in (BUNDLE, RECEIPT) if has_key_in_force(call.home(), registry, station, one)]
     why = (
         [Why(code="ledger.training")]
         if call.training
@@ -56,6 +58,7 @@ def status(call: Call) -> int:
             has_address=bool(config.upstream),
             is_known=is_known,
             keys=states,
+            in_force=in_force,
         )
     )
     call.emit(_object(found, why))
