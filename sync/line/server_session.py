@@ -40,6 +40,8 @@ SESSIONS_MAX = 16
 READ_TIMEOUT_S = 60.0
 SESSION_TIMEOUT_S = 900.0
 RETRY_AFTER_S = 5
+LINE_BROKE = frozenset(("sync.torn", "sync.too_slow", "sync.replaced"))
+"""How a session ends whose line has broken: with or without a word, or known by the station's next call."""
 
 T = TypeVar("T")
 
@@ -146,12 +148,25 @@ def add_session_route(
             async with asyncio.timeout(SESSION_TIMEOUT_S):
                 return await running.run()
 
+        code = ""
         try:
             return await sessions.run(peer, work)
         except BROKEN as error:
-            raise named(error, request.remote or "") from error
+            told = named(error, request.remote or "")
+            code = told.code
+            raise told from error
+        except StoreError as error:
+            code = error.code
+            raise
         finally:
-            quiet.ended(peer, began_ms, stored=running.stored, said=running.said)
+            quiet.ended(
+                peer,
+                began_ms,
+                stored=running.stored,
+                said=running.said,
+                given=running.given,
+                broke=code in LINE_BROKE,
+            )
             desk.session_ended(stored=running.stored, is_beside=running.is_beside)
 
     async def answered(request: web.Request) -> web.StreamResponse:
@@ -186,6 +201,11 @@ class _Session:
     def stored(self) -> int:
         """Records that were new."""
         return 0 if self._responder is None else self._responder.stored
+
+    @property
+    def given(self) -> int:
+        """Sections of records in the answer."""
+        return 0 if self._responder is None else self._responder.given
 
     @property
     def is_beside(self) -> bool:
