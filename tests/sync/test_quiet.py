@@ -111,7 +111,7 @@ def test_a_line_that_always_breaks_locks_nobody_out(world: World, up: int, down:
             cut_line(town.address, up=up, down=down) as line,
             Serving(world[VILLAGE], listen=False, upstream=line) as village,
         ):
-            for _ in range(40):
+            for _ in range(15):
                 try:
                     await village.network.sync_now()
                 except BanjianError as error:
