@@ -159,14 +159,7 @@ def add_session_route(
             code = error.code
             raise
         finally:
-            quiet.ended(
-                peer,
-                began_ms,
-                stored=running.stored,
-                said=running.said,
-                given=running.given,
-                broke=code in LINE_BROKE,
-            )
+            running.count(quiet, began_ms, broke=code in LINE_BROKE)
             desk.session_ended(stored=running.stored, is_beside=running.is_beside)
 
     async def answered(request: web.Request) -> web.StreamResponse:
@@ -203,19 +196,15 @@ class _Session:
         return 0 if self._responder is None else self._responder.stored
 
     @property
-    def given(self) -> int:
-        """Sections of records in the answer."""
-        return 0 if self._responder is None else self._responder.given
-
-    @property
     def is_beside(self) -> bool:
         """Whether the registry has the peer elsewhere."""
         return self._responder is not None and self._responder.is_beside
 
-    @property
-    def said(self) -> int:
-        """How much the peer said that it holds."""
-        return 0 if self._responder is None else self._responder.said
+    def count(self, quiet: Quiet, began_ms: int, *, broke: bool) -> None:
+        """Tell whoever counts quiet sessions what has come of this one, and whether its line broke."""
+        made = self._responder
+        said, given = (0, 0) if made is None else (made.said, made.given)
+        quiet.ended(self._peer, began_ms, stored=self.stored, said=said, given=given, broke=broke)
 
     async def run(self) -> web.StreamResponse:
         """Hold the session; what of it was refused is kept, however it ends.
