@@ -234,3 +234,16 @@ def test_who_is_given_divergent_histories_alone_is_never_held_unable_to_take_the
         for _ in range(3):
             pace.gave(VILLAGE, lacked, first=100, aim=40_000)
         assert pace.is_stuck(VILLAGE, lacked) is is_stuck
+
+
+def test_divergent_histories_that_grow_tell_that_packages_have_come() -> None:
+    """The log of which they leave stays as short as it was."""
+    pace, lacked = PackagePace(), {LogId(bytes(16)): 7}
+    for branches in range(0, 40, 10):
+        assert not pace.is_stuck(VILLAGE, lacked, branches=branches)
+        assert pace.aim(VILLAGE, lacked, 40_000, branches=branches) == 40_000
+        pace.gave(VILLAGE, lacked, first=30_000, aim=40_000, branches=branches)
+    assert pace.aim(VILLAGE, lacked, 40_000, branches=branches) == 15_000
+    for _ in range(2):
+        pace.gave(VILLAGE, lacked, first=30_000, aim=40_000, branches=branches)
+    assert pace.is_stuck(VILLAGE, lacked, branches=branches)
