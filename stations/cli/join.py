@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from ledger.errors import AuthorityError, ConfigError, InputError
+from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError
 from ledger.facade import Home
+from ledger.formats.envelope import read_envelope
 from ledger.formats.invite import Invite, decode_invite
-from ledger.formats.keys import prove_possession
+from ledger.formats.keys import key_id, prove_possession
 from ledger.platform import write_durably
 from ledger.types import LedgerId
 from stations.cli.call import Call
@@ -179,8 +181,21 @@ def _complete(call: Call, joining: Joining, answer: bytes, *, by_stick: bool = F
             "again": joining.again,
         }
     )
+    for no, name in _beside_older(joining):
+        call.hint("join.second_key", staff_no=no, name=name)
     call.hint("join.next_stick" if by_stick else "join.next", dir=folder, station=invite.station)
     return 0
+
+
+def _beside_older(joining: Joining) -> Iterator[tuple[str, str]]:
+    """Yield who got a new key beside an older one in this folder, and the name by which it is asked for."""
+    numbers = {key.key_id: key.staff_no for key in joining.request.staff}
+    for path in sorted(joining.home.keys_dir.glob("*.key")):
+        with suppress(BanjianError, OSError):
+            header = read_envelope(path.read_bytes())
+            no = numbers.get(key_id(header.alg, header.public_key))
+            if no is not None and path.stem != no:
+                yield no, path.stem
 
 
 def _confirm(told: Invite, ledger_id: str | None, *, yes: bool) -> None:
