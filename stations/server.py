@@ -41,11 +41,13 @@ from stations.serving.wire import (
     SIGNED_BYTES_MAX,
     decode_opening,
     decode_signed,
+    encode_broken_off,
     encode_error,
     encode_outcome,
     encode_performed,
     encode_value,
 )
+from sync.line.outcome import SoFar
 
 if TYPE_CHECKING:
     from stations.web.site import Site
@@ -247,9 +249,14 @@ class StationServer:
         return await self._looked(work)
 
     async def _sync(self, _: web.Request) -> web.Response:
+        by_now: list[SoFar] = []
         try:
-            outcome = await self._network.sync_now()
+            outcome = await self._network.sync_now(by_now.append)
         except BanjianError as error:
+            if by_now and by_now[-1]:
+                return web.Response(
+                    text=encode_broken_off(error, by_now[-1]), content_type="application/json"
+                )
             return web.Response(text=encode_error(error), status=REFUSED, content_type="application/json")
         return web.Response(text=encode_outcome(outcome), content_type="application/json")
 

@@ -4,6 +4,7 @@
 
     sync.not_begun     nothing of the county has come yet, not even who stands above
     sync.keys_wait     the registrar has not enrolled service keys that this station asked for
+    sync.new_keys_wait the same where an older key of the machine is in force: nothing stands still
     sync.staff_waits   the same of people's keys, of those who have no other that holds
     sync.by_stick      no address of a station above is set: sticks are the way
     sync.not_tried     nobody has tried to sync since: no program that would
@@ -16,7 +17,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ledger.errors import Param
@@ -40,7 +41,13 @@ class Why:
 
 
 def reasons(
-    found: SyncStatus, *, now_ms: int, has_address: bool, is_known: bool, keys: Sequence[KeyState] = ()
+    found: SyncStatus,
+    *,
+    now_ms: int,
+    has_address: bool,
+    is_known: bool,
+    keys: Sequence[KeyState] = (),
+    in_force: Collection[str] = (),
 ) -> list[Why]:
     """Return the reasons beside the failure that stands, the weightiest first.
 
@@ -50,11 +57,12 @@ def reasons(
         has_address: whether the address of a station above is set.
         is_known: whether the registry that is held here knows this station.
         keys: those that this station asked for, with what the registry knows of them.
+        in_force: purposes of which this machine has a key that the registry has in force.
     """
     why: list[Why] = []
     if not is_known:
         why.append(Why(code="sync.not_begun", params={"station": found.station}))
-    why += _waiting(found.station, keys)
+    why += _waiting(found.station, keys, in_force)
     if found.levels and not has_address:
         why.append(Why(code="sync.by_stick", params={"station": found.levels[0].station}))
     elif _is_untried(found, now_ms):
@@ -72,11 +80,15 @@ def reasons(
     return why
 
 
-def _waiting(station: StationId, keys: Sequence[KeyState]) -> Iterator[Why]:
+def _waiting(station: StationId, keys: Sequence[KeyState], in_force: Collection[str]) -> Iterator[Why]:
     """Yield which keys wait for the registrar, with what cannot be done meanwhile."""
-    services = tuple(key.label for key in keys if key.kind == "service" and not key.enrolled)
-    if services:
-        yield Why(code="sync.keys_wait", params={"station": station, "purposes": services})
+    services = [key.label for key in keys if key.kind == "service" and not key.enrolled]
+    for code, purposes in (
+        ("sync.keys_wait", tuple(one for one in services if one not in in_force)),
+        ("sync.new_keys_wait", tuple(one for one in services if one in in_force)),
+    ):
+        if purposes:
+            yield Why(code=code, params={"station": station, "purposes": purposes})
     staff = [key for key in keys if key.kind == "staff" and not key.enrolled]
     people = tuple(key.label for key in staff if not key.has_other)
     if people:

@@ -7,6 +7,7 @@ that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,21 +46,34 @@ class Kept:
     against: bool
 
 
-def read_sentinels(database: Path, openings: list[Opening], report: Callable[[Finding], None]) -> list[Kept]:
-    """Return the sentinels beside a database that the keys of their logs signed.
+def sentinel_files(database: Path) -> dict[str, bytes]:
+    """Return the sentinels beside a database by the names of their logs, as they are now.
+
+    A station that goes on working writes them behind what it has committed: those that are read before the
+    look at the database begins tell of nothing that it does not hold.
+    """
+    found = {}
+    for path in sorted((database.parent / SENTINEL_FOLDER).glob("*.note")):
+        with suppress(OSError), path.open("rb") as file:
+            found[path.stem] = file.read(_SENTINEL_BYTES_MAX)
+    return found
+
+
+def read_sentinels(
+    files: Mapping[str, bytes], openings: list[Opening], report: Callable[[Finding], None]
+) -> list[Kept]:
+    """Return the sentinels that the keys of their logs signed; ``files`` as ``sentinel_files``.
 
     A sentinel of a log that the file does not hold says that the log is gone, or that the file is another's.
     """
-    folder = database.parent / SENTINEL_FOLDER
     kept: list[Kept] = []
     held = {opening.name for opening in openings}
-    for path in sorted(folder.glob("*.note")):
-        if path.stem not in held:
-            report(error("sentinel.log_missing", log=path.stem))
+    for name in files:
+        if name not in held:
+            report(error("sentinel.log_missing", log=name))
     for opening in openings:
-        try:
-            raw = (folder / f"{opening.name}.note").read_bytes()[:_SENTINEL_BYTES_MAX]
-        except OSError:
+        raw = files.get(opening.name)
+        if raw is None:
             continue
         try:
             opened = open_checkpoint(raw, log_origin(opening.log_id), opening.genesis.log_public_key)

@@ -18,7 +18,7 @@ Source: docs/protocol.md, "What a verifier checks".
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,7 @@ from audit.checking.copies import (
     missing_sentinels,
     read_against,
     read_sentinels,
+    sentinel_files,
 )
 from audit.checking.crew import Crew, InOrder, may_start_processes
 from audit.checking.desk import Brief, Desk, Result, Task
@@ -118,6 +119,7 @@ def verify_ledger(
     with ExitStack() as stack:
         crew = _start_crew(database, workers or os.cpu_count() or 1, helpers_from_bytes, stack)
         try:
+            sentinels = sentinel_files(database)
             file = stack.enter_context(open_database(database))
         except StoreError as raised:
             if raised.code in _CANNOT_RUN:
@@ -128,7 +130,7 @@ def verify_ledger(
             collector.add(error("file.journal", name=_beside(database, "-journal").name))
         source = stack.enter_context(Source(file, collector.add))
         audit = _Audit(source, file.opened, collector, storage_key=storage_key, crew=crew, fold=cases)
-        return audit.run(trust, list(against))
+        return audit.run(trust, list(against), sentinels)
 
 
 def _beside(database: Path, suffix: str) -> Path:
@@ -178,7 +180,7 @@ class _Audit:
         self._grown: dict[str, LogResult] = {}
         self._desk: Desk
 
-    def run(self, trust: LedgerId | None, against: list[bytes]) -> Report:
+    def run(self, trust: LedgerId | None, against: list[bytes], sentinels: Mapping[str, bytes]) -> Report:
         for name in self._source.foreign():
             self._find(error("file.schema", name=name))
         openings, self._branches = read_openings(self._source, self._find)
@@ -196,7 +198,7 @@ class _Audit:
         if registry is None or genesis is None:
             return make_report(self._collector, records=records)
         self._stretch = _stretch(records, 1 if self._crew is None else self._crew.count + 1)
-        kept, of_kept = self._read_kept(openings, against)
+        kept, of_kept = self._read_kept(openings, against, sentinels)
         wanted = _wanted_sizes(self._source, openings, self._branches, kept)
         brief = Brief(
             path=self._path,
@@ -242,10 +244,12 @@ class _Audit:
             self._collector, ledger_id=pinned.ledger_id(), genesis=pinned, pinned=trust is not None
         )
 
-    def _read_kept(self, openings: list[Opening], against: list[bytes]) -> tuple[list[Kept], Collector]:
+    def _read_kept(
+        self, openings: list[Opening], against: list[bytes], sentinels: Mapping[str, bytes]
+    ) -> tuple[list[Kept], Collector]:
         """Return what was kept elsewhere, and findings about it; those of the county's logs come first."""
         findings = Collector()
-        kept = read_sentinels(self._source.path, openings, findings.add)
+        kept = read_sentinels(sentinels, openings, findings.add)
         missing_sentinels(self._source.path, openings, findings.add)
         disowned_logs(self._source.path, openings, findings.add)
         kept += read_against(against, openings, findings.add, source=self._source, sparse=self._sparse)

@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from ledger.errors import AuthorityError, ConfigError, InputError
+from ledger.errors import AuthorityError, BanjianError, ConfigError, InputError
 from ledger.facade import Home
+from ledger.formats.envelope import read_envelope
 from ledger.formats.invite import Invite, decode_invite
-from ledger.formats.keys import prove_possession
+from ledger.formats.keys import key_id, prove_possession
 from ledger.platform import write_durably
 from ledger.types import LedgerId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
-from stations.cli.joincells import chosen, key_cells, key_object, office_of, settled_object
+from stations.cli.joincells import (
+    chosen,
+    is_one_by_number,
+    key_cells,
+    key_object,
+    office_of,
+    settled_object,
+    waiting_cells,
+    waiting_object,
+)
 from stations.cli.joinsettle import refused, reject, status
 from stations.cli.keyring import new_key, signing_key
 from stations.cli.keys import read_ledger_id
 from stations.cli.session import desk, reading
 from stations.config import write_config
 from stations.office.inviting import first_roles, spaced
-from stations.office.joindesk import approve_waiting
+from stations.office.joindesk import ENDED, SHORT, approve_waiting
 from stations.unreadable import unreadable
 from stations.words.moments import show_moment
-from sync.joining.approval import key_states
+from sync.joining.approval import KeyState, key_states
 from sync.joining.joinforms import StaffKey, decode_answer
+from sync.joining.joinoffice import Waiting
 from sync.joining.newcomer import Joining, begin, resume
 from sync.joining.newcomer import finish as put_in_place
 from sync.joining.rejection import Rejection
 
 FILE_BYTES_MAX = 64 * 1024
-SHORT = 12
 
 
 def start(
@@ -97,9 +108,10 @@ def show_all(call: Call) -> int:
     with reading(call) as ledger:
         rows, settled, office = [], [], office_of(call, ledger)
         for waiting in office.waiting():
+            named = waiting.name[:SHORT], waiting.request.invite.station
             for state in key_states(ledger.knowledge.registry, waiting.request):
-                rows.append((waiting.name[:SHORT], waiting.request.invite.station, *key_cells(call, state)))
-                call.emit(key_object(waiting.name, waiting.request.invite.station, state))
+                rows.append((*named, *waiting_cells(call, waiting, state)))
+                call.emit(waiting_object(waiting, state))
         for one in office.settled():
             at_ms = one.used_at_ms if one.rejection is None else one.rejection.rejected_at_ms
             settled.append((one.name[:SHORT], one.station, _settled(call, one.rejection, at_ms)))
@@ -114,22 +126,40 @@ def show_all(call: Call) -> int:
     return 0
 
 
-def approve_keys(call: Call, *, request: str | None, all_: bool) -> int:
-    """Enrol the keys of requests: the registrar's acts."""
+def approve_keys(call: Call, *, request: str | None, all_: bool, anyway: bool) -> int:
+    """Enrol the keys of requests: the registrar's acts.
+
+    What waits from before the station's certificates were ended is told and passed over, unless it alone is
+    named by its number and vouched for.
+    """
     registrar = signing_key(call)
     lacking = False
     with desk(call) as at:
-        ledger = at.ledger
-        office = office_of(call, ledger)
-        for waiting in chosen(office.waiting(), request, every=all_):
-            states = approve_waiting(ledger, office, waiting, registrar, register=at.register)
-            for state in states:
-                call.line("  ".join((waiting.request.invite.station, *key_cells(call, state))).rstrip())
-                call.emit(key_object(waiting.name, waiting.request.invite.station, state))
-                if state.error is not None:
-                    call.notice(state.error.code, state.error.params)
+        office = office_of(call, at.ledger)
+        meant = chosen(office.waiting(), request, every=all_)
+        anyway = anyway and is_one_by_number(meant, request)
+        for waiting in meant:
+            try:
+                states = approve_waiting(
+                    at.ledger, office, waiting, registrar, register=at.register, anyway=anyway
+                )
+            except ConfigError as error:
+                if error.code != ENDED:
+                    raise
+                call.notice(error.code, error.params)
+                lacking = True
+                continue
+            _tell_states(call, waiting, states)
             lacking = lacking or not all(state.enrolled for state in states)
     return 1 if lacking else 0
+
+
+def _tell_states(call: Call, waiting: Waiting, states: Sequence[KeyState]) -> None:
+    for state in states:
+        call.line("  ".join((waiting.request.invite.station, *key_cells(call, state))).rstrip())
+        call.emit(key_object(waiting.name, waiting.request.invite.station, state))
+        if state.error is not None:
+            call.notice(state.error.code, state.error.params)
 
 
 def _complete(call: Call, joining: Joining, answer: bytes, *, by_stick: bool = False) -> int:
@@ -151,8 +181,21 @@ def _complete(call: Call, joining: Joining, answer: bytes, *, by_stick: bool = F
             "again": joining.again,
         }
     )
+    for no, name in _beside_older(joining):
+        call.hint("join.second_key", staff_no=no, name=name)
     call.hint("join.next_stick" if by_stick else "join.next", dir=folder, station=invite.station)
     return 0
+
+
+def _beside_older(joining: Joining) -> Iterator[tuple[str, str]]:
+    """Yield who got a new key beside an older one in this folder, and the name by which it is asked for."""
+    numbers = {key.key_id: key.staff_no for key in joining.request.staff}
+    for path in sorted(joining.home.keys_dir.glob("*.key")):
+        with suppress(BanjianError, OSError):
+            header = read_envelope(path.read_bytes())
+            no = numbers.get(key_id(header.alg, header.public_key))
+            if no is not None and path.stem != no:
+                yield no, path.stem
 
 
 def _confirm(told: Invite, ledger_id: str | None, *, yes: bool) -> None:
@@ -232,7 +275,7 @@ SPECS = (
     Spec(
         path=("join", "approve"),
         run=approve_keys,
-        params=(Param(name="REQUEST"), Param(name="all", flag=True)),
+        params=(Param(name="REQUEST"), Param(name="all", flag=True), Param(name="anyway", flag=True)),
         signs=True,
         group="setup",
     ),

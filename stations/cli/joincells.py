@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ledger.facade import Ledger
 from ledger.types import StationId
 from stations.cli.call import Call
@@ -23,6 +25,24 @@ def chosen(waiting: list[Waiting], request: str | None, *, every: bool) -> list[
         ConfigError: ``join.choose`` for none.
     """
     return waiting if every else choose_waiting(waiting, "-" if request is None else request)
+
+
+def is_one_by_number(meant: Sequence[Waiting], request: str | None) -> bool:
+    """Tell whether what was typed means one request, by the beginning of its number and not its station."""
+    return request is not None and len(meant) == 1 and meant[0].name.startswith(request.lower())
+
+
+def waiting_cells(call: Call, waiting: Waiting, state: KeyState) -> tuple[str, str, str, str, str]:
+    """Return the cells of a key of a request that waits: one from before the end of certificates says so."""
+    *cells, kept = key_cells(call, state)
+    purpose, name, roles, number = cells
+    return purpose, name, roles, number, call.say("join.waits_ended") if waiting.is_ended else kept
+
+
+def waiting_object(waiting: Waiting, state: KeyState) -> dict[str, object]:
+    """Return a key of a request that waits as JSON values."""
+    told = key_object(waiting.name, waiting.request.invite.station, state)
+    return {**told, "ended": waiting.is_ended}
 
 
 def key_cells(call: Call, state: KeyState) -> tuple[str, str, str, str, str]:

@@ -28,7 +28,7 @@ from stations.serving.wire import (
     encode_signed,
     error_of,
 )
-from sync.line.outcome import Outcome
+from sync.line.outcome import Outcome, SoFar
 
 STATUS_TIMEOUT_S = 15
 _SYNC_TIMEOUT_S = 6 * 3600
@@ -137,14 +137,18 @@ def mark_seen_remote(home: Home) -> int:
     return int(decode_value(ask(home, "POST", "/seen", b""), SEEN))
 
 
-def sync_remote(home: Home) -> Outcome:
+def sync_remote(home: Home, told: Callable[[SoFar], None]) -> Outcome:
     """Have the running server sync now; returns what that brought.
+
+    Args:
+        home: the installation folder.
+        told: called with what it has brought where it breaks off.
 
     Raises:
         StoreError: ``serve.unreachable``, ``serve.no_answer``; whatever stands in the way, in its own class
             and code.
     """
-    return decode_outcome(ask(home, "POST", "/sync", b"", timeout_s=_SYNC_TIMEOUT_S))
+    return decode_outcome(ask(home, "POST", "/sync", b"", timeout_s=_SYNC_TIMEOUT_S), told)
 
 
 def bundle_remote(home: Home, job: BundleJob, told: Callable[[Step], None]) -> Step:

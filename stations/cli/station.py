@@ -118,7 +118,10 @@ def end_certificates(call: Call, *, station: str, anyway: bool) -> int:
                 "keys_ended": list(done.purposes),
             }
         )
+        waiting = sum(one.is_ended and one.request.invite.station == number for one in office.waiting())
         below = [one.station for one in at.ledger.knowledge.registry.stations() if one.upstream == number]
+    if waiting:
+        call.hint("station.ended_waiting", count=waiting)
     call.hint("station.next_invite", station=number)
     if below:
         call.hint("station.next_below", station=number, count=len(below))

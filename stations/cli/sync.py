@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from ledger.errors import ConfigError, StoreError
+from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade import Home, Ledger
 from ledger.facade.opened.looked import is_staying
 from ledger.facade.peering.between import mark_seen, sync_status
+from ledger.facade.peering.machinekeys import BUNDLE, RECEIPT, has_key_in_force
 from ledger.facade.peering.syncstatus import LevelStatus, SyncFinding, SyncStatus
 from ledger.types import StationId
 from stations.cli.call import Call
@@ -20,22 +21,31 @@ from stations.syncwhy import Why, reasons
 from stations.words.moments import show_moment
 from sync.joining.approval import key_states
 from sync.joining.joinforms import decode_request
-from sync.line.outcome import Outcome
+from sync.line.outcome import Outcome, SoFar
 
 
 def now(call: Call) -> int:
     """Sync with the station above until nothing more comes on either side."""
     home, config = call.home(), call.config()
+    by_now: list[SoFar] = []
     try:
-        outcome = _here(call, home, config)
+        outcome = _outcome(call, home, config, by_now.append)
+    except BanjianError:
+        _tell_so_far(call, by_now)
+        raise
+    _tell(call, outcome)
+    return 0
+
+
+def _outcome(call: Call, home: Home, config: StationConfig, told: Callable[[SoFar], None]) -> Outcome:
+    try:
+        return _here(call, home, config, told)
     except StoreError as error:
         if error.code != "store.locked":
             raise
         from stations.cli.remote import sync_remote
 
-        outcome = sync_remote(home)
-    _tell(call, outcome)
-    return 0
+        return sync_remote(home, told)
 
 
 def status(call: Call) -> int:
@@ -47,6 +57,7 @@ def status(call: Call) -> int:
         registry = ledger.knowledge.registry
         states = () if asked is None else key_states(registry, decode_request(asked))
         is_known = registry.station(station) is not None
+        in_force = [one for one in (BUNDLE, RECEIPT) if has_key_in_force(call.home(), registry, station, one)]
     why = (
         [Why(code="ledger.training")]
         if call.training
@@ -56,6 +67,7 @@ def status(call: Call) -> int:
             has_address=bool(config.upstream),
             is_known=is_known,
             keys=states,
+            in_force=in_force,
         )
     )
     call.emit(_object(found, why))
@@ -91,7 +103,7 @@ def _station(config: StationConfig) -> StationId:
     return StationId(config.station)
 
 
-def _here(call: Call, home: Home, config: StationConfig) -> Outcome:
+def _here(call: Call, home: Home, config: StationConfig, told: Callable[[SoFar], None]) -> Outcome:
     """Sync in this process, which holds the lock meanwhile."""
     from stations.serving.ledgerthread import LedgerThread
     from stations.serving.network import Network
@@ -106,7 +118,7 @@ def _here(call: Call, home: Home, config: StationConfig) -> Outcome:
             await thread.open(
                 lambda: Ledger.open(home, clock=clock, randomness=randomness, write=True, station=station)
             )
-            return await network.sync_once()
+            return await network.sync_once(told)
         finally:
             await network.stop()
             await thread.close()
@@ -114,10 +126,20 @@ def _here(call: Call, home: Home, config: StationConfig) -> Outcome:
     return asyncio.run(work())
 
 
+def _tell_so_far(call: Call, by_now: Sequence[SoFar]) -> None:
+    """Tell what has come and stays, though the sync as a whole did not go well."""
+    if not by_now or not by_now[-1]:
+        return
+    last = by_now[-1]
+    call.emit({"sessions": last.sessions, "sent_packages": last.sent, "stored_records": last.stored})
+    call.line(call.say("sync.so_far", sessions=last.sessions, sent=last.sent, stored=last.stored))
+
+
 def _tell(call: Call, outcome: Outcome) -> None:
     call.emit(
         {
             "sessions": outcome.sessions,
+            "torn": outcome.torn,
             "sent_packages": outcome.sent,
             "stored_records": outcome.stored,
             "sent_bytes": outcome.sent_bytes,
@@ -132,6 +154,8 @@ def _tell(call: Call, outcome: Outcome) -> None:
             up_kib=outcome.sent_bytes // 1024, down_kib=outcome.received_bytes // 1024,
         )
     )  # fmt: skip
+    if outcome.torn:
+        call.line(call.say("sync.torn", count=outcome.torn))
     for log_id, code in outcome.sealed:
         name = log_id.hex()[:8]
         call.line(call.say("sync.sealed", log=name, reason=call.say.reason(code, log=name)))

@@ -9,6 +9,10 @@ from ledger.formats.keys import Signer
 from sync.joining.approval import KeyState, Register, approve
 from sync.joining.joinoffice import JoinOffice, Waiting
 
+ENDED = "join.ended"
+SHORT = 12
+"""Characters of a request's number that are shown: enough to name it."""
+
 
 def join_office(ledger: Ledger, *, clock: Clock, randomness: Randomness) -> JoinOffice:
     """Return the county's side of joining over a ledger that is open."""
@@ -36,13 +40,30 @@ def choose_waiting(waiting: list[Waiting], wanted: str) -> list[Waiting]:
 
 
 def approve_waiting(
-    ledger: Ledger, office: JoinOffice, waiting: Waiting, registrar: Signer, *, register: Register
+    ledger: Ledger,
+    office: JoinOffice,
+    waiting: Waiting,
+    registrar: Signer,
+    *,
+    register: Register,
+    anyway: bool = False,
 ) -> tuple[KeyState, ...]:
     """Enrol the keys of a request; once all are in, it waits no more.
 
+    Args:
+        ledger: to ask the registry.
+        office: where the request waits.
+        waiting: the request.
+        registrar: who signs.
+        register: how acts are stored.
+        anyway: also one from before the station's certificates were ended: the registrar vouches for it.
+
     Raises:
+        ConfigError: ``join.ended`` for such a one otherwise.
         StoreError: nothing more was written; approve again.
     """
+    if waiting.is_ended and not anyway:
+        raise ConfigError(ENDED, station=waiting.request.invite.station, request=waiting.name[:SHORT])
     states = approve(ledger, waiting.request, registrar, register=register)
     if all(state.enrolled for state in states):
         office.close(waiting)

@@ -18,12 +18,11 @@ from stations.serving.ledgerthread import LedgerThread
 from stations.version import version
 from sync.certs.credentials import calling_context
 from sync.certs.pki import Leaf
-from sync.core.requester import Progress
 from sync.joining.joinoffice import check_answering
 from sync.joining.newcomer import drop_settled
 from sync.line.client_attach import Above
 from sync.line.client_session import Caller
-from sync.line.outcome import Outcome
+from sync.line.outcome import Outcome, SoFar
 from sync.line.renewal import renew_if_due
 
 T = TypeVar("T")
@@ -77,7 +76,7 @@ class Link:
         """Run something on the thread that owns the ledger."""
         return await self._thread.exchange(work)
 
-    async def sync(self, told: Callable[[Progress], None] | None = None) -> Outcome:
+    async def sync(self, told: Callable[[SoFar], None] | None = None) -> Outcome:
         """Sync until nothing more comes; what fails is remembered until it goes well again.
 
         Raises:
@@ -136,7 +135,7 @@ class Link:
     def _admits(self, leaf: Leaf) -> None:
         check_answering(self._thread.registry(), leaf)
 
-    async def _call(self, told: Callable[[Progress], None] | None) -> Outcome:
+    async def _call(self, told: Callable[[SoFar], None] | None) -> Outcome:
         renewed = await renew_if_due(
             self._home,
             ledger_id=self.ledger_id,

@@ -45,12 +45,11 @@ from sync.certs.credentials import (
 )
 from sync.core.pace import Pace, PaceRule
 from sync.core.quiet import Quiet
-from sync.core.requester import Progress
 from sync.joining.joinoffice import JoinOffice, check_answering
 from sync.line.attempts import Attempts
 from sync.line.client_attach import Above
 from sync.line.joindesks import OfficeDesk, RelayDesk
-from sync.line.outcome import Outcome
+from sync.line.outcome import Outcome, SoFar
 from sync.line.server_attach import add_attachment_routes
 from sync.line.server_join import JoinDesk, add_join_routes
 from sync.line.server_session import Sessions, add_session_route
@@ -164,15 +163,18 @@ class Network:
         if self.link is not None and self._keeps_in_step and self._loop is None:
             self._loop = asyncio.create_task(self._keep_in_step(self.link))
 
-    async def sync_once(self) -> Outcome:
+    async def sync_once(self, told: Callable[[SoFar], None]) -> Outcome:
         """Sync without listening or keeping in step: for one command that holds the lock.
+
+        Args:
+            told: as for ``Caller.run``.
 
         Raises:
             ConfigError: ``ledger.training``, ``sync.no_upstream``.
             BanjianError: as ``Link.sync``.
         """
         self._make_link()
-        return await self.sync_now()
+        return await self.sync_now(told)
 
     async def stop(self) -> None:
         """End sessions, stop listening and calling."""
@@ -200,7 +202,7 @@ class Network:
         """There is something to send: sync soon."""
         self._news.set()
 
-    async def sync_now(self, told: Callable[[Progress], None] | None = None) -> Outcome:
+    async def sync_now(self, told: Callable[[SoFar], None] | None = None) -> Outcome:
         """Sync now, or as soon as the running session has ended.
 
         Raises:

@@ -8,7 +8,7 @@ private key ever passes here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from ledger import errors
@@ -19,7 +19,7 @@ from ledger.formats.genesis import LOG_KINDS, LogKind
 from ledger.limits import PUBLISHED_FACTS_BYTES_MAX
 from ledger.stationid import is_station_id
 from ledger.types import ActId, CaseId, LogId, StationId
-from sync.line.outcome import Outcome
+from sync.line.outcome import Outcome, SoFar
 
 SIGNED_BYTES_MAX = PUBLISHED_FACTS_BYTES_MAX + (1 << 20)
 """A whole catalogue is the largest act; its header and signature are small beside it."""
@@ -154,6 +154,7 @@ def outcome_object(outcome: Outcome) -> dict[str, object]:
     """Return what a sync brought as JSON values."""
     return {
         "sessions": outcome.sessions,
+        "torn": outcome.torn,
         "sent": outcome.sent,
         "stored": outcome.stored,
         "sent_bytes": outcome.sent_bytes,
@@ -163,15 +164,31 @@ def outcome_object(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def decode_outcome(text: str) -> Outcome:
+def encode_broken_off(error: BanjianError, by_now: SoFar) -> str:
+    """Return the answer to a sync that was asked for and broke off after it had brought something."""
+    brought = {"sessions": by_now.sessions, "sent": by_now.sent, "stored": by_now.stored}
+    return json.dumps({"failure": error_object(error), "so_far": brought}, ensure_ascii=False)
+
+
+def decode_outcome(text: str, told: Callable[[SoFar], None]) -> Outcome:
     """Return what a sync brought.
+
+    Args:
+        text: the server's answer.
+        told: called with what it had brought before it broke off.
 
     Raises:
         StoreError: ``serve.answer`` when the server said something else.
+        BanjianError: why it broke off.
     """
     answer = _object(text)
+    failure, by_now = answer.get("failure"), answer.get("so_far")
     try:
+        if isinstance(failure, dict) and isinstance(by_now, dict):
+            told(SoFar(**{name: int(str(by_now[name])) for name in ("sessions", "sent", "stored")}))
+            raise error_of(failure)
         return Outcome(
+            torn=int(str(answer["torn"])),
             sessions=int(str(answer["sessions"])),
             sent=int(str(answer["sent"])),
             stored=int(str(answer["stored"])),

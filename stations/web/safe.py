@@ -63,5 +63,6 @@ async def sync_now(visit: Visit) -> web.Response:
         visit.tell("web.told_words", words=job.result)
     elif job.error is not None:
         message = message_of(visit.say, job.error)
-        visit.tell("web.sync_failed", what=message.what, next=message.next_step, code=message.code)
+        key, told = ("web.sync_broke_off", job.note) if job.note else ("web.sync_failed", "")
+        visit.tell(key, so_far=told, what=message.what, next=message.next_step, code=message.code)
     return see_other("/safe")

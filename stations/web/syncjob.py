@@ -8,15 +8,16 @@ from ledger.types import Watch
 from stations.web.jobs import Job, jobs_of
 from stations.web.visit import Visit
 from stations.web.watched import watched
-from sync.core.requester import Progress
+from sync.line.outcome import SoFar
 
 
 def syncing(visit: Visit, *, about: str, back: str, under: str = "/job", owner: str | None = None) -> Job:
     """Start to sync, or return the job that does it already; see ``Jobs.start``."""
 
     async def steps(job: Job) -> AsyncGenerator[None, None]:
-        def told(progress: Progress) -> None:
-            job.note = visit.say("web.sync_so_far", sent=progress.sent, stored=progress.stored)
+        def told(by_now: SoFar) -> None:
+            if by_now:
+                job.note = visit.say("web.sync_so_far", sent=by_now.sent, stored=by_now.stored)
 
         async def work(_: Watch) -> None:
             outcome = await visit.office.network.sync_now(told)

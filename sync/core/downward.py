@@ -25,7 +25,8 @@ def whole_logs(
     """Return the sections of whole logs that a station below lacks, and whether more of them follows first.
 
     The first package is a smaller one if the first of the last answer did not arrive. Who cannot take what it
-    lacks, for its own copy is damaged, is given one package each time: its feed must not wait for that.
+    lacks, for its own copy is damaged, is given one package each time: neither its feed nor the divergent
+    histories of other logs must wait for that.
 
     Args:
         exchange: the ledger.
@@ -38,11 +39,14 @@ def whole_logs(
     """
     said = {state.log_id: state.size for state in hello.logs}
     lacked = {one: said.get(one, 0) for one, state in mine.items() if state.size > said.get(one, 0)}
-    aim = exchange.package_pace.aim(peer, lacked, budget.package_bytes)
-    is_stuck = exchange.package_pace.is_stuck(peer, lacked)
-    left = Spending.of(replace(budget, packages=1) if is_stuck else budget, aim=aim)
-    found = list(_sections(exchange, hello, mine, scope, forked, left))
-    exchange.package_pace.gave(peer, lacked, first=len(found[0]) if found else 0, aim=aim)
+    branches = sum(one.size for one in hello.branches)
+    pace = exchange.package_pace
+    aim = pace.aim(peer, lacked, budget.package_bytes, branches=branches)
+    is_stuck = pace.is_stuck(peer, lacked, branches=branches)
+    left = Spending.of(budget, aim=aim)
+    logs = Spending.of(replace(budget, packages=1), aim=aim) if is_stuck else left
+    found = list(_sections(exchange, hello, mine, scope, forked, logs, left))
+    pace.gave(peer, lacked, first=len(found[0]) if found else 0, aim=aim, branches=branches)
     return found, left.spent and not is_stuck
 
 
@@ -52,10 +56,11 @@ def _sections(
     mine: Mapping[LogId, LogState],
     scope: frozenset[StationId],
     forked: Collection[LogId],
-    left: Spending,
+    logs: Spending,
+    branches: Spending,
 ) -> Iterator[bytes]:
     theirs = {state.log_id: state for state in hello.logs}
-    histories = Histories(exchange, stated(hello.logs, hello.branches), left)
+    histories = Histories(exchange, stated(hello.logs, hello.branches), logs)
     for log_id in exchange.held.in_order(mine):
         if log_id in forked:
             continue
@@ -64,10 +69,13 @@ def _sections(
         name = log_id.hex()
         if on and all(found != name for found, _ in on):
             # What is the log here, the lower side has beside the one that it took for it.
+            histories.left = branches
             yield from histories.log(log_id, histories.reached(log_id, name))
             continue
+        histories.left = logs
         after = 0 if held is None else held.size
-        yield from histories.plain(log_id, after) if on else packages(exchange, log_id, after, left)
+        yield from histories.plain(log_id, after) if on else packages(exchange, log_id, after, logs)
+    histories.left = branches
     for branch in exchange.held.branches(scope):
         if branch.log_id in theirs and branch.log_id not in forked:
             yield from histories.branch(branch)

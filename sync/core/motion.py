@@ -31,6 +31,9 @@ class Motion:
             requester: of a session that has ended, and asks for another one.
             exchange: the ledger, on its thread.
         """
+        if requester.asks_only:
+            # It had nothing to move. Whether the line goes on breaking is counted elsewhere.
+            return True
         held, said = _held(requester, exchange), requester.said
         moved = bool(requester.progress.stored) or held != self._held
         self._idle = 0 if moved else self._idle + 1

@@ -2,8 +2,10 @@
 
 A first download is hundreds of sessions in a row, and each of them brings the station further. A session that
 stores nothing here, from a station that holds no more than it said before, has only cost this machine work:
-of these a station may have one a second. What a station says it may say at will, so sessions that store
-nothing here have a bound of their own, whatever it says.
+of these a station may have one a second. A bad line is not the station's doing: a session that broke, the one
+behind it, which asks what has come, and one whose answer gave something that may not have arrived are none of
+these. What a station says it may say at will, and it may break off and ask again at will, so sessions that
+store nothing here have a bound of their own, whatever else came of them.
 """
 
 from __future__ import annotations
@@ -18,17 +20,21 @@ from ledger.types import StationId
 QUIET_MAX = 60
 """Sessions within the period of which nothing has come."""
 IDLE_MAX = 600
-"""Sessions within the period that have stored nothing here, though the station said that it holds more."""
+"""Sessions within the period that have stored nothing here, whatever the station said, broken or not."""
 STATIONS_MAX = 4_096
 
 
 @dataclass(slots=True)
 class _Calls:
-    """What is known of one station: when sessions began that moved nothing, and what it said in each."""
+    """What is known of one station: when sessions began that moved nothing, what it said in each that did.
+
+    ``broke`` is whether the last one broke.
+    """
 
     quiet: deque[int] = field(default_factory=deque)
     idle: deque[int] = field(default_factory=deque)
     said: deque[tuple[int, int]] = field(default_factory=deque)
+    broke: bool = False
 
 
 class Quiet:
@@ -79,7 +85,16 @@ class Quiet:
         calls.idle.append(now_ms)
         return now_ms
 
-    def ended(self, station: StationId, began_ms: int, *, stored: int, said: int) -> None:
+    def ended(
+        self,
+        station: StationId,
+        began_ms: int,
+        *,
+        stored: int,
+        said: int,
+        given: int = 0,
+        broke: bool = False,
+    ) -> None:
         """A session has ended, well or not.
 
         Args:
@@ -87,6 +102,8 @@ class Quiet:
             began_ms: what ``begin`` returned.
             stored: records that were new here.
             said: how much the station said that it holds, in entries and items of the feed.
+            given: sections of records in the answer; whether they arrive, nobody tells.
+            broke: whether the line broke, as far as is seen here.
         """
         calls = self._calls.get(station)
         if calls is None:
@@ -94,6 +111,9 @@ class Quiet:
         if stored or said > max((held for _, held in calls.said), default=-1):
             _forget(calls.quiet, began_ms)
             calls.said.append((began_ms, said))
+        elif broke or calls.broke or given:
+            _forget(calls.quiet, began_ms)
+        calls.broke = broke
         if stored:
             _forget(calls.idle, began_ms)
 

@@ -23,6 +23,7 @@ from sync.core.lacking import lacks_more
 from sync.core.linepace import LinePace
 from sync.core.messages import REFUSALS_MAX, Answer, Hello, Refused, Wanted
 from sync.core.openings import BESIDE_FEED, check_opened
+from sync.core.progress import Progress
 from sync.core.putback import waits_itself, written_here
 from sync.core.returning import Given, Returning
 
@@ -47,27 +48,6 @@ class Guesses:
     package of each asks again, and no more of it takes the place of other logs."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Progress:
-    """What a session has brought so far, for people who wait.
-
-    Attributes:
-        sent: packages that were sent.
-        stored: records that were new here.
-        feed_number: items of the feed that are held.
-        feed_size: items that it has.
-        notes: codes of what could not be taken, on either side.
-        sealed: own logs that were given up in this session, and why.
-    """
-
-    sent: int = 0
-    stored: int = 0
-    feed_number: int = 0
-    feed_size: int = 0
-    notes: list[Refused] = field(default_factory=list)
-    sealed: list[tuple[LogId, str]] = field(default_factory=list)
-
-
 class Requester:
     """The lower side of one session; what the upper side said last is only ever a guess where to begin.
 
@@ -80,6 +60,7 @@ class Requester:
 
     Attributes:
         is_beside: the same; also where the upper side says so.
+        asks_only: whether nothing but the hello was sent, to hear what came of a request that broke.
     """
 
     def __init__(
@@ -102,7 +83,6 @@ class Requester:
         self._guesses = guesses
         self._returning = Returning(exchange, guesses.given)
         self._answer: Answer | None = None
-        self._ended = False
         self._again = False
         self._asked = False
         self._failed = False
@@ -110,6 +90,7 @@ class Requester:
         self._claims = Claims(exchange)
         self.progress = Progress(sealed=self._claims.sealed)
         self.divergent: list[tuple[LogId, int]] = []
+        self.asks_only = False
 
     def request(self, divergent: list[tuple[LogId, int]]) -> Iterator[bytes]:
         """Yield the sections of the request.
@@ -128,7 +109,7 @@ class Requester:
         left = self._guesses.line.begin(self._budget)
         if left is None:
             # The last request was not answered: first is asked what of it has come.
-            self._again = True
+            self._again = self.asks_only = True
             return
         yield from self._counted(self._returning.sections(self._guesses.wanted, left))
         histories = Histories(exchange, self._guesses.stated, left)
@@ -288,7 +269,7 @@ class Requester:
         answer = self._answer
         if answer is None:
             raise EncodingError("sync.order")
-        self._ended = True
+        self.progress.whole = True
         if self.is_beside:
             return
         self._forget_filled(answer)
@@ -358,7 +339,7 @@ class Requester:
     def more(self) -> bool:
         """Whether another session at once would bring more on either side."""
         answer = self._answer
-        if answer is None or not self._ended:
+        if answer is None or not self.progress.whole:
             return False
         if self.is_beside:
             return answer.more and self.progress.stored > 0

@@ -58,6 +58,7 @@ class Responder:
     Attributes:
         is_beside: whether the registry has the peer elsewhere.
         stored: records that were new.
+        given: sections of records in the answer.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Responder:
         self._strange: set[LogId] = set()
         self._agreed: dict[LogId, int] = {}
         self.is_beside = False
-        self.stored = 0
+        self.stored = self.given = 0
 
     def open(self, hello: Hello) -> None:
         """Take the first section.
@@ -279,6 +280,7 @@ class Responder:
         )  # fmt: skip
         more = waits and not doubtful
         start, end, excerpts = self._feed(hello.feed, waits=waits or bool(doubtful))
+        self.given = len(down) + len(excerpts)
         feed_size = exchange.feed_size(self._peer)
         answer = Answer(
             ledger_id=exchange.held.ledger_id,

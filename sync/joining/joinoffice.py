@@ -23,9 +23,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
-from ledger.codec import pack_header, unpack_header
+from ledger.codec import pack_header
 from ledger.errors import AuthorityError, BanjianError, DataError, EncodingError, RuleError
 from ledger.facade import Clock, Home
 from ledger.facade.base.clock import Randomness
@@ -40,18 +39,25 @@ from sync.certs.pki import check_expiry as check_leaf_expiry
 from sync.joining.issued import note_issued
 from sync.joining.joinforms import JoinAnswer, JoinRequest, Renewal, decode_renewal, decode_request
 from sync.joining.rejection import Rejection, decode_rejection, encode_rejection, holder_of
+from sync.joining.used import read_used
 
 ANSWERER_ENDED = "tls.answerer_ended"
-_USED_BYTES_MAX = 256
 _TOKEN_NAME_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A request whose keys may still wait for a registrar, and the name of its file."""
+    """A request whose keys may still wait for a registrar.
+
+    Attributes:
+        name: of its file.
+        is_ended: whether its invite is from before a registrar ended the station's certificates, by its own
+            word or by when it was used: the machine that was lost may have sent it.
+    """
 
     name: str
     request: JoinRequest
+    is_ended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +74,6 @@ class Settled:
     station: StationId
     used_at_ms: int
     rejection: Rejection | None
-
-
-class _Used(NamedTuple):
-    station: StationId
-    holder: bytes
-    at_ms: int
 
 
 class JoinOffice:
@@ -152,9 +152,10 @@ class JoinOffice:
         found = []
         for path in sorted(self._home.joins_dir.glob("*.request")):
             try:
-                found.append(Waiting(name=path.stem, request=decode_request(path.read_bytes())))
+                request = decode_request(path.read_bytes())
             except BanjianError:
                 continue
+            found.append(Waiting(name=path.stem, request=request, is_ended=self._is_ended(request.invite)))
         return sorted(found, key=lambda one: (one.request.invite.station, one.name))
 
     def settled(self) -> list[Settled]:
@@ -165,7 +166,7 @@ class JoinOffice:
             if (folder / f"{path.stem}.request").exists():
                 continue
             try:
-                used = _read_used(path)
+                used = read_used(path)
             except BanjianError:
                 continue
             if used is not None:
@@ -179,7 +180,7 @@ class JoinOffice:
         """Tell whether an invite of a station was used here: it may have renewed its certificate since."""
         for path in self._home.joins_dir.glob("*.used"):
             try:
-                used = _read_used(path)
+                used = read_used(path)
             except EncodingError:
                 return True  # by somebody unknown
             if used is not None and used.station == station:
@@ -247,7 +248,7 @@ class JoinOffice:
         invite, path = request.invite, self._path(request.invite, "used")
         registry, now_ms = self._registry(), self._clock.now_ms()
         _check_after_end(registry, invite.station, invite.issued_at_ms)
-        holder, used = holder_of(request.public_key), _read_used(path)
+        holder, used = holder_of(request.public_key), read_used(path)
         if used is None:
             check_expiry(invite, now_ms=now_ms)
             self._make_folder()
@@ -255,12 +256,23 @@ class JoinOffice:
             begin_ms = certificate_begin_ms(registry, invite.station, now_ms=now_ms)
             if write_once(path, pack_header((1, invite.station, holder, begin_ms))):
                 return
-            used = _read_used(path)
+            used = read_used(path)
         if used is None or used.holder != holder:
             raise RuleError("join.token_used", station=invite.station)
         _check_after_end(registry, invite.station, used.at_ms)
         if not self._path(invite, "request").exists():
             check_expiry(invite, now_ms=now_ms)
+
+    def _is_ended(self, invite: Invite) -> bool:
+        """Tell whether an invite that was used is from before the station's certificates were ended.
+
+        One of which nobody knows when it was used is, as soon as any were.
+        """
+        end_ms = self._registry().certificates_end_ms(invite.station)
+        used = None
+        with suppress(BanjianError):
+            used = read_used(self._path(invite, "used"))
+        return end_ms > (0 if used is None else min(used.at_ms, invite.issued_at_ms))
 
     def _check_renewal(self, renewal: Renewal, peer: StationId) -> None:
         if renewal.ledger_id != self._ledger_id:
@@ -360,25 +372,3 @@ def _check_after_end(registry: Registry, station: StationId, at_ms: int) -> None
     """
     if at_ms < registry.certificates_end_ms(station):
         raise AuthorityError("tls.certificate_ended", station=station)
-
-
-def _read_used(path: Path) -> _Used | None:
-    """Return who used an invite, known by the hash of the TLS key; None when nobody did.
-
-    Raises:
-        EncodingError: ``join.used``: a record that cannot be read counts as used by somebody unknown.
-    """
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise os_failure(error, path) from error
-    try:
-        fields = unpack_header(raw, limit=_USED_BYTES_MAX)
-    except EncodingError as error:
-        raise EncodingError("join.used", file=path.name) from error
-    _, station, holder, at_ms = fields if len(fields) == 4 else (0, "", "", "")
-    if type(holder) is not bytes or type(station) is not str or type(at_ms) is not int:
-        raise EncodingError("join.used", file=path.name)
-    return _Used(StationId(station), holder, at_ms)

@@ -21,6 +21,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -262,18 +263,23 @@ def _service_key(staging: Home, invite: Invite, purpose: str, randomness: Random
 def _take_over_keys(joining: Joining) -> None:
     """Bring service keys and people's envelopes into a folder that joins again; what is there stays.
 
-    An older service key counts until the new one is enrolled, and opens what was sealed to it.
+    An older service key counts until the new one is enrolled, and opens what was sealed to it. A new key of
+    somebody who has one here lies beside it, as ``keys/NO-2.key``: nobody else has it.
     """
     station = joining.invite.station
     for service in joining.request.services:
         seed = joining.staging.service_seed(station, service.purpose)
         if seed is not None:
             joining.home.renew_service_seed(station, service.purpose, seed)
+    folder = joining.home.keys_dir
     for envelope in joining.staging.keys_dir.glob("*.key"):
-        target = joining.home.keys_dir / envelope.name
-        if not target.exists():
-            write_durably(target, envelope.read_bytes())
-            os.chmod(target, 0o600)
+        raw = envelope.read_bytes()
+        if any(_read(path) == raw for path in folder.glob("*.key")):
+            continue
+        further = (f"{envelope.stem}-{number}.key" for number in count(2))
+        target = next(folder / one for one in chain((envelope.name,), further) if not (folder / one).exists())
+        write_durably(target, raw)
+        os.chmod(target, 0o600)
 
 
 def _read(path: Path) -> bytes | None:

@@ -24,11 +24,12 @@ from sync.core.giving import Budget
 from sync.core.ingest import Prepared, prepare
 from sync.core.messages import decode_answer
 from sync.core.motion import Motion
-from sync.core.requester import PASSING, Guesses, Progress, Requester
+from sync.core.progress import Progress
+from sync.core.requester import Guesses, Requester
 from sync.core.stream import CONTENT_TYPE, Packer, Unpacker
 from sync.joining.joinoffice import ANSWERER_ENDED
 from sync.line.client_join import read_bounded
-from sync.line.outcome import Outcome
+from sync.line.outcome import Outcome, SoFar, outcome_of, so_far
 from sync.line.problem import PROBLEM_BYTES_MAX, decode_problem
 from sync.line.tears import Received, Tears
 from sync.line.upstreamtold import from_upstream
@@ -99,14 +100,16 @@ class Caller:
         self._guesses: dict[StationId, Guesses] = {}
         self._sent_bytes = 0
         self._received = Received()
+        self._done: list[Progress] = []
+        self._told: Callable[[SoFar], None] | None = None
 
-    async def run(self, told: Callable[[Progress], None] | None = None) -> Outcome:
+    async def run(self, told: Callable[[SoFar], None] | None = None) -> Outcome:
         """Hold sessions until nothing more comes on either side, or nothing moves any more.
 
         The latter is a note of the outcome and a finding of the ledger: ``sync.no_progress``.
 
         Args:
-            told: called with each session's progress.
+            told: called after each session, be it one that broke, with what all of them have brought.
 
         Raises:
             StoreError: ``sync.unreachable``, ``sync.torn``, ``sync.too_slow``, ``sync.no_end``, or the
@@ -114,7 +117,7 @@ class Caller:
             BanjianError: what the upstream refused; ``tls.*``.
         """
         self._sent_bytes, self._received = 0, Received()
-        done: list[Progress] = []
+        self._done, self._told = [], told
         refused: set[str] = set()
         address = await self._first_that_answers(refused)
         divergent: list[tuple[LogId, int]] = []
@@ -138,9 +141,6 @@ class Caller:
                 # Too much for this line: the next request asks what of it has come, and so where to go on.
                 divergent, address = [], await self._first_that_answers(refused)
                 continue
-            done.append(requester.progress)
-            if told is not None:
-                told(requester.progress)
             divergent = requester.divergent
             if requester.is_beside and not requester.more:
                 # It has told what it knows of the registry, and that this station is not below it.
@@ -148,13 +148,20 @@ class Caller:
                 address = await self._first_that_answers(refused)
                 continue
             if not await self._desk.on_ledger(partial(_more, requester)):
-                return self._outcome(done)
+                break
             if not await self._desk.on_ledger(partial(motion.goes_on, requester)):
-                return self._outcome(done)
+                break
             if not self._stations[address]:
                 # The registry has come: how far the feed of the station above was taken goes by its name.
                 self._stations[address] = await self._identify(address)
-        raise StoreError("sync.no_end", sessions=ROUNDS_MAX)
+        else:
+            raise StoreError("sync.no_end", sessions=ROUNDS_MAX)
+        return outcome_of(
+            self._done,
+            torn=tears.count,
+            sent_bytes=self._sent_bytes,
+            received_bytes=self._received.bytes,
+        )
 
     @property
     def answered(self) -> tuple[str, StationId] | None:
@@ -262,6 +269,7 @@ class Caller:
             return made, made.request(list(divergent))
 
         requester, sections = await desk.on_ledger(begin)
+        self._done.append(requester.progress)
         try:
             async with asyncio.timeout(SESSION_TIMEOUT_S):
                 await self._call(address, requester, sections)
@@ -271,6 +279,9 @@ class Caller:
             # Somebody else may sit behind the address by now.
             self._stations.pop(address, None)
             raise
+        finally:
+            if self._told is not None:
+                self._told(so_far(self._done))
         return requester
 
     async def _call(self, address: str, requester: Requester, sections: Iterator[bytes]) -> None:
@@ -361,21 +372,6 @@ class Caller:
                 requester.refuse(error)
                 continue
             await self._desk.on_ledger(partial(_store, requester, prepared))
-
-    def _outcome(self, done: Sequence[Progress]) -> Outcome:
-        # What only the next session could settle, and did, is nobody's business.
-        last = {note.code for one in done[-1:] for note in one.notes}
-        codes = [note.code for one in done for note in one.notes]
-        told = [code for code in codes if code in last or code not in PASSING]
-        return Outcome(
-            sessions=len(done),
-            sent=sum(one.sent for one in done),
-            stored=sum(one.stored for one in done),
-            sent_bytes=self._sent_bytes,
-            received_bytes=self._received.bytes,
-            notes=tuple(dict.fromkeys(told)),
-            sealed=tuple(pair for one in done for pair in one.sealed),
-        )
 
 
 def _store(requester: Requester, prepared: Prepared, _: Exchange) -> None:

@@ -40,6 +40,8 @@ SESSIONS_MAX = 16
 READ_TIMEOUT_S = 60.0
 SESSION_TIMEOUT_S = 900.0
 RETRY_AFTER_S = 5
+LINE_BROKE = frozenset(("sync.torn", "sync.too_slow", "sync.replaced"))
+"""How a session ends whose line has broken: with or without a word, or known by the station's next call."""
 
 T = TypeVar("T")
 
@@ -146,12 +148,18 @@ def add_session_route(
             async with asyncio.timeout(SESSION_TIMEOUT_S):
                 return await running.run()
 
+        code = ""
         try:
             return await sessions.run(peer, work)
         except BROKEN as error:
-            raise named(error, request.remote or "") from error
+            told = named(error, request.remote or "")
+            code = told.code
+            raise told from error
+        except StoreError as error:
+            code = error.code
+            raise
         finally:
-            quiet.ended(peer, began_ms, stored=running.stored, said=running.said)
+            running.count(quiet, began_ms, broke=code in LINE_BROKE)
             desk.session_ended(stored=running.stored, is_beside=running.is_beside)
 
     async def answered(request: web.Request) -> web.StreamResponse:
@@ -192,10 +200,11 @@ class _Session:
         """Whether the registry has the peer elsewhere."""
         return self._responder is not None and self._responder.is_beside
 
-    @property
-    def said(self) -> int:
-        """How much the peer said that it holds."""
-        return 0 if self._responder is None else self._responder.said
+    def count(self, quiet: Quiet, began_ms: int, *, broke: bool) -> None:
+        """Tell whoever counts quiet sessions what has come of this one, and whether its line broke."""
+        made = self._responder
+        said, given = (0, 0) if made is None else (made.said, made.given)
+        quiet.ended(self._peer, began_ms, stored=self.stored, said=said, given=given, broke=broke)
 
     async def run(self) -> web.StreamResponse:
         """Hold the session; what of it was refused is kept, however it ends.

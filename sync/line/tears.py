@@ -31,9 +31,9 @@ class Received:
 
 @dataclass(slots=True)
 class Tears:
-    """Counts how often the line broke in one go."""
+    """Counts in ``count`` how often the line broke in one go."""
 
-    _count: int = 0
+    count: int = 0
     _vain: int = 0
     _before: tuple[int, int] = (0, 0)
 
@@ -50,8 +50,8 @@ class Tears:
             broke_upward: whether the line broke under more than the hello; the next request is a smaller one.
         """
         size, sections = self._before
-        self._count += 1
+        self.count += 1
         self._vain = 0 if received.sections > sections else self._vain + 1
         # One that lets itself be waited for until the deadline is not asked again at once.
         broke_downward = error.code == TORN and received.bytes > size and self._vain <= VAIN_MAX
-        return error.code in _BROKEN and self._count <= TEARS_MAX and (broke_upward or broke_downward)
+        return error.code in _BROKEN and self.count <= TEARS_MAX and (broke_upward or broke_downward)

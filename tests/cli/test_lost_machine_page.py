@@ -75,7 +75,12 @@ class Drill:
     def follow(self, name: str, block: str) -> None:
         """Type a block of the page where it says, with the addresses of this drill."""
         head, *lines = block.splitlines()
-        where = {"# at the county": "county", "# in each village": "village", "# on the new machine": name}
+        where = {
+            "# at the county": "county",
+            "# in each village": "village",
+            "# on the new machine": name,
+            "# on the machine that was found": name,
+        }
         (machine,) = {known for begin, known in where.items() if head.startswith(begin)}
         for line in lines:
             words = line.replace("https://10.20.1.1:8443", self.address("town"))
@@ -193,6 +198,32 @@ def test_a_lost_machine_of_a_village(drill: Drill) -> None:
     drill.ok("village", "banjian bundle import stick")
     assert "[bundle.other_key]" in drill.type(thief, "banjian bundle import stick").stdout
     refused(drill, thief, "banjian sync now", "tls.certificate_ended")
+
+
+def test_a_machine_that_turns_up_again(drill: Drill) -> None:
+    """What it had not sent comes on a stick, and with its next sync where it goes on itself."""
+    exporting, importing, inviting, joining, approving, syncing = blocks("When the machine turns up again")
+    receive(drill, "没报的人")
+    drill.follow("village", blocks("A village's machine")[0])
+    drill.ok("town", "banjian sync now")
+    refused(drill, drill.machines["village"], "banjian sync now", "tls.certificate_ended")
+    for block in (exporting, importing):
+        drill.follow("village", block)
+    assert "没报的人" in drill.ok("county", "banjian find 没报的人")
+    for block in (inviting, joining, approving):
+        drill.follow("village", block)
+    drill.ok("town", "banjian sync now")
+    drill.follow("village", syncing)
+    assert "没报的人" in drill.ok("town", "banjian find 没报的人")
+    refused(
+        drill,
+        drill.machines["village"],
+        "banjian receive 城乡居民医保参保登记 --name 后来的人 --as V002 --no-slip",
+        "authority.key_retired",
+    )
+    drill.ok("village", "banjian receive 城乡居民医保参保登记 --name 后来的人 --as V002-2 --no-slip")
+    drill.ok("village", "banjian sync now")
+    assert "后来的人" in drill.ok("town", "banjian find 后来的人")
 
 
 def test_a_lost_machine_of_a_township(drill: Drill) -> None:

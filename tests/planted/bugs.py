@@ -28,7 +28,7 @@ SETTINGS: dict[str, str] = {}
 def no_new_log_after_regression() -> None:
     """A rolled-back installation goes on in the log that others know further."""
 
-    def no_doubt(*_: object) -> str:
+    def no_doubt(*_: object, **__: object) -> str:
         return ""
 
     def keep(self: Exchange, log_id: bytes, code: str) -> None:

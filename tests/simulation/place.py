@@ -27,10 +27,9 @@ from sync.certs.tls import RefusedPeer
 from sync.core.ingest import prepare
 from sync.core.pace import Pace, PaceRule
 from sync.core.quiet import Quiet
-from sync.core.requester import Progress
 from sync.joining.joinoffice import check_in_force, check_station
 from sync.line.attempts import Attempts
-from sync.line.outcome import Outcome
+from sync.line.outcome import Outcome, SoFar
 from sync.line.server_join import add_join_routes
 from sync.line.server_session import Sessions, add_session_route
 from tests.faults.disk import Disk, PowerCutError
@@ -111,7 +110,7 @@ class SimLink(Link):
             self._https[name] = (0, aiohttp.ClientSession(connector=connector, trust_env=False))
         return self._https[name][1]
 
-    async def _call(self, told: Callable[[Progress], None] | None) -> Outcome:
+    async def _call(self, told: Callable[[SoFar], None] | None) -> Outcome:
         return await self._caller.run(told)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.errors import StoreError
+from ledger.facade.peering.between import sync_status
 from ledger.facade.transfer.feedpace import PACKAGE_BYTES_MIN, PackagePace
 from ledger.types import LogId
 from sync.core.framing import HELLO, PACKAGE, Splitter
@@ -20,6 +22,8 @@ from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 
 CUT_BYTES = 25_000
 """What such a line lets through: less than one package of 256 small records."""
+HELLO_BYTES = 3_000
+"""Enough for a handshake and a hello, and for no record behind them."""
 NOTES = 300
 Passing = Callable[[Iterator[bytes]], Iterator[bytes]]
 
@@ -102,6 +106,29 @@ def test_one_command_brings_everything_up_a_line_that_always_breaks(tmp_path: Pa
     assert asyncio.run(story()).sessions > 2
     assert world[TOWN].exchange.held.size(log_id) == size
     assert world[VILLAGE].exchange.held.waiting(TOWN)[0] == 0
+    world.close()
+
+
+def test_a_line_that_carries_a_hello_alone_is_told_as_one_that_breaks(tmp_path: Path) -> None:
+    """Sessions that ask what has come move nothing, and that is no fault of the station above."""
+    world = World.after(certified(TOWN, VILLAGE), tmp_path)
+    world.settle(TOWN, VILLAGE)
+    work(world, 20)
+    waiting = world[VILLAGE].exchange.held.waiting(TOWN)[0]
+
+    async def story() -> None:
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            cut_line(town.address, up=HELLO_BYTES, down=1 << 40) as line,
+            Serving(world[VILLAGE], listen=False, upstream=line) as village,
+        ):
+            with pytest.raises(StoreError) as caught:
+                await village.network.sync_now()
+            assert caught.value.code == "sync.torn"
+
+    asyncio.run(story())
+    assert world[VILLAGE].exchange.held.waiting(TOWN)[0] == waiting
+    assert sync_status(world[VILLAGE].ledger, VILLAGE).findings == ()
     world.close()
 
 
@@ -207,3 +234,16 @@ def test_who_is_given_divergent_histories_alone_is_never_held_unable_to_take_the
         for _ in range(3):
             pace.gave(VILLAGE, lacked, first=100, aim=40_000)
         assert pace.is_stuck(VILLAGE, lacked) is is_stuck
+
+
+def test_divergent_histories_that_grow_tell_that_packages_have_come() -> None:
+    """The log of which they leave stays as short as it was."""
+    pace, lacked = PackagePace(), {LogId(bytes(16)): 7}
+    for branches in range(0, 40, 10):
+        assert not pace.is_stuck(VILLAGE, lacked, branches=branches)
+        assert pace.aim(VILLAGE, lacked, 40_000, branches=branches) == 40_000
+        pace.gave(VILLAGE, lacked, first=30_000, aim=40_000, branches=branches)
+    assert pace.aim(VILLAGE, lacked, 40_000, branches=branches) == 15_000
+    for _ in range(2):
+        pace.gave(VILLAGE, lacked, first=30_000, aim=40_000, branches=branches)
+    assert pace.is_stuck(VILLAGE, lacked, branches=branches)

@@ -11,7 +11,7 @@ from ledger.facade import Command
 from ledger.facade.base.synctables import SYNC_FINDINGS
 from ledger.facade.logs.countyseen import INCONSISTENT
 from ledger.facade.peering.between import accept_county_note
-from ledger.types import CaseId, LogId
+from ledger.types import CaseId, LogId, StationId
 from sync.core.giving import Budget
 from tests.sync.test_county_reopened import grow, held, merge_log, reopen
 from tests.sync.test_forks import copy, put_back
@@ -48,9 +48,9 @@ def taken(world: World) -> int:
     return world[TOWN].exchange.held.feed_held(COUNTY).number
 
 
-def last_of(world: World, kind: str) -> tuple[LogId, int]:
-    (log,) = (one for one in world[TOWN].ledger.logs() if one.kind == kind)
-    return log.log_id, world[TOWN].exchange.held.size(log.log_id)
+def last_of(world: World, kind: str, station: StationId = TOWN) -> tuple[LogId, int]:
+    (log,) = (one for one in world[station].ledger.logs() if one.kind == kind)
+    return log.log_id, world[station].exchange.held.size(log.log_id)
 
 
 def test_a_county_checkpoint_that_does_not_fit_holds_no_feed_up(world: World) -> None:

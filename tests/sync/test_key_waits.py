@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ledger.facade import Ledger
+from ledger.registry import actions as registry_actions
+from ledger.types import StationId
 from stations.cli.counterday.demo import VILLAGE
 from tests.cli.conftest import Terminal
 from tests.sync.conftest import Serve, banjian, folder_of
@@ -48,3 +51,29 @@ def test_a_key_for_somebody_who_has_one_that_holds_leaves_no_lasting_warning(
     county.run("join", "approve", VILLAGE, "--as", "R001")
     give_registry(folder_of(county), folder_of(station))
     assert not why(county, station).keys() & {"sync.keys_wait", "sync.staff_waits"}
+
+
+def test_who_joins_again_in_the_old_folder_is_told_that_sticks_and_receipts_go_on(
+    county: Terminal, serve: Serve, tmp_path: Path
+) -> None:
+    folder = tmp_path / "village"
+    station = joined(county, serve, folder, NEW_VILLAGE, *new_station(), "W305=西门甲")
+    county.ok("join", "approve", NEW_VILLAGE, "--as", "R001")
+    again = joined(county, serve, folder, NEW_VILLAGE, "W306=西门乙")
+    found = why(county, again)
+    assert "sync.keys_wait" not in found and found["sync.staff_waits"]["people"] == ["W306"]
+    assert found["sync.new_keys_wait"]["purposes"] == ["bundle", "receipt"]
+    told = station.ok("sync", "status")
+    assert "照常" in told.out and "不能用 U 盘" not in told.out
+    assert "go on" in station.ok("sync", "status", lang="en").out
+    # One old key is retired, the other one holds.
+    (registrar,) = (signer for path, signer in county.signers.items() if Path(path).stem == "R001")
+    with Ledger.open(folder_of(county), write=True) as ledger:
+        (old,) = ledger.knowledge.registry.service_keys(StationId(NEW_VILLAGE), "bundle")
+        facts = registry_actions.retire_key(key_id=old.key_id, reason="retired", log_sizes=())
+        ledger.register("retire_key", facts, registrar)
+    found = why(county, again)
+    assert found["sync.keys_wait"]["purposes"] == ["bundle"]
+    assert found["sync.new_keys_wait"]["purposes"] == ["receipt"]
+    county.ok("join", "approve", NEW_VILLAGE, "--as", "R001")
+    assert not why(county, again).keys() & {"sync.keys_wait", "sync.new_keys_wait", "sync.staff_waits"}

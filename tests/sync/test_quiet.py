@@ -17,8 +17,12 @@ from sync.core.quiet import IDLE_MAX, QUIET_MAX, STATIONS_MAX, Quiet
 from sync.line.problem import decode_problem
 from sync.line.server_session import SESSION_PATH
 from tests.sync.post import ask
+from tests.sync.test_cut_answers import cut_line
 from tests.sync.test_over_tls import Serving, certified, certify
 from tests.sync.world import TOWN, VILLAGE, VILLAGE_2, Clock, World
+
+HELLO_BYTES, ANSWER_BYTES = 3_000, 3_500
+"""What such a line lets through: a handshake and a hello, or the begin of an answer; nothing whole."""
 
 
 class StillClock(Clock):
@@ -88,6 +92,57 @@ def test_a_long_first_download_and_a_busy_day_are_free(world: World, monkeypatch
             assert held == len(cases)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(("up", "down"), [(HELLO_BYTES, 1 << 40), (1 << 40, ANSWER_BYTES)])
+def test_a_line_that_always_breaks_locks_nobody_out(world: World, up: int, down: int) -> None:
+    """The station calls again by itself, asks each time what has come, and somebody presses the button."""
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.sync(VILLAGE)
+    for _ in range(20):
+        world.do(VILLAGE if up < down else TOWN, "note", case)
+    clock = still(world)
+    codes: list[str] = []
+
+    async def story() -> None:
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            cut_line(town.address, up=up, down=down) as line,
+            Serving(world[VILLAGE], listen=False, upstream=line) as village,
+        ):
+            for _ in range(15):
+                try:
+                    await village.network.sync_now()
+                except BanjianError as error:
+                    codes.append(error.code)
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            Serving(world[VILLAGE], listen=False, upstream=town.address) as village,
+        ):
+            await village.network.sync_now()
+
+    asyncio.run(story())
+    assert clock.time_ms == world[TOWN].clock.now_ms()
+    assert set(codes) <= {"sync.torn"}
+
+
+def test_torn_sessions_and_those_that_ask_what_has_come_are_free_only_so_often() -> None:
+    now = [0]
+    quiet = Quiet(lambda: now[0])
+    for _ in range(IDLE_MAX // 2):
+        quiet.ended(VILLAGE, quiet.begin(VILLAGE), stored=0, said=7, broke=True)
+        quiet.ended(VILLAGE, quiet.begin(VILLAGE), stored=0, said=7)
+    with pytest.raises(BanjianError) as caught:
+        quiet.begin(VILLAGE)
+    assert caught.value.code == "sync.too_often"
+    now[0] = 60_000
+    # One session alone asks after a torn one; more of them are as quiet as any.
+    quiet.ended(VILLAGE, quiet.begin(VILLAGE), stored=0, said=7, broke=True)
+    for _ in range(QUIET_MAX + 1):
+        quiet.ended(VILLAGE, quiet.begin(VILLAGE), stored=0, said=7)
+    with pytest.raises(BanjianError):
+        quiet.begin(VILLAGE)
 
 
 def test_what_a_station_says_is_free_only_so_often() -> None:

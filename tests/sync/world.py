@@ -27,7 +27,8 @@ from sync.core.framing import ANSWER, END, HELLO, Splitter
 from sync.core.giving import Budget
 from sync.core.ingest import prepare
 from sync.core.messages import decode_answer, decode_hello
-from sync.core.requester import Guesses, Progress, Requester
+from sync.core.progress import Progress
+from sync.core.requester import Guesses, Requester
 from sync.core.responder import Responder
 
 COUNTY = StationId("990121000000-00")

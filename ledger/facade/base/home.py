@@ -28,6 +28,8 @@ never continued, a new one is opened (see ``ledger.facade.logs.doubt``).
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ledger import platform
@@ -219,6 +221,17 @@ class Home:
         """Return the checkpoint kept outside the database, if any."""
         data = _read(self.sentinel_path(log_id))
         return None if data is None else data.decode("utf-8", errors="replace")
+
+    def sentinels(self) -> Mapping[LogId, str]:
+        """Return every checkpoint kept outside the database, by its log."""
+        found: dict[LogId, str] = {}
+        for path in self.sentinel_dir.glob("*.note"):
+            with suppress(ValueError):
+                log_id = LogId(bytes.fromhex(path.stem))
+                note = self.sentinel(log_id)
+                if note is not None:
+                    found[log_id] = note
+        return found
 
     def write_pads_printed(self, log_id: LogId, ordinal: int) -> None:
         """Remember up to which ordinal emergency numbers of a log were printed, durably."""

@@ -9,7 +9,7 @@ new as their last checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ledger.errors import BanjianError
@@ -21,6 +21,7 @@ from ledger.formats.genesis import LogGenesis, LogReason
 from ledger.formats.keys import Ed25519Signer, Signer
 from ledger.formats.merkle import root_at
 from ledger.store.contract import ReadTx
+from ledger.types import LogId
 
 KEY_OTHER: Final = "log.key_other"
 """State of a log whose key file holds another key than its genesis names: nothing is signed with that."""
@@ -54,27 +55,36 @@ def log_signer(genesis: LogGenesis, home: Home) -> Signer | None:
     return signer if signer is not None and signer.public_key == genesis.log_public_key else None
 
 
-def find_doubts(logs: Iterable[OwnLog], home: Home, tx: ReadTx) -> None:
-    """Note at each own log of a database why it must not be continued."""
+def find_doubts(logs: Iterable[OwnLog], home: Home, tx: ReadTx, *, sentinels: Mapping[LogId, str]) -> None:
+    """Note at each own log of a database why it must not be continued.
+
+    Args:
+        logs: the own logs as a view holds them.
+        home: the installation.
+        tx: the view.
+        sentinels: those that were there before the view was opened. A writer beside it goes on, and writes
+            them behind what it has committed: later ones know more than the view, which proves nothing.
+    """
     found = list(logs)
     for log in found:
-        log.doubt = find_doubt(log, home, tx)
+        log.doubt = find_doubt(log, home, tx, note=sentinels.get(log.log_id))
     if any(log.doubt in ROLLED_BACK for log in found):
         for log in found:
             log.doubt = log.doubt or "log.file_older"
 
 
-def find_doubt(log: OwnLog, home: Home, tx: ReadTx) -> str:
-    """Return "" or the code why this installation must not continue an own log."""
+def find_doubt(log: OwnLog, home: Home, tx: ReadTx, *, note: str | None) -> str:
+    """Return "" or the code why this installation must not continue an own log; ``note`` is its sentinel."""
     if log.signer is None:
         return "log.key_missing" if home.log_seed(log.log_id) is None else KEY_OTHER
     if home.restored:
         return "log.restored"
     if not home.same_machine():
         return "log.machine_changed"
-    note = home.sentinel(log.log_id)
     if note is None:
-        return "log.sentinel_missing" if log.checkpoint_size else ""
+        # A log that was opened since has its first one by now: it is written before the note is stored.
+        is_missing = log.checkpoint_size and home.sentinel(log.log_id) is None
+        return "log.sentinel_missing" if is_missing else ""
     try:
         kept = open_checkpoint(note.encode("utf-8"), log_origin(log.log_id), log.genesis.log_public_key)
     except BanjianError:

@@ -7,6 +7,7 @@ append → project, one transaction for each act.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
@@ -80,7 +81,7 @@ class Ledger:
         self.vault = vault
         self.view = view
         self.main_station = station
-        self._current = Current(store, self._load, writable=writable)
+        self._current = Current(store, self._load, writable=writable, sentinels=home.sentinels)
         self.rolled_back: tuple[str, ...] = ()
         if writable:
             self.rolled_back = settle(store, home, self.parts, vault=vault, view=view)
@@ -391,8 +392,9 @@ class Ledger:
         """Return how many acts a period saw, by day, station and action; both days included."""
         return read_figures(self.store, first=first, last=last, station=station, writable=self.writable)
 
-    def _load(self, tx: ReadTx) -> Parts:
+    def _load(self, tx: ReadTx, sentinels: Mapping[LogId, str]) -> Parts:
         return load_parts(
             tx, self.store, self.home, vault=self.vault, view=self.view, clock=self.clock,
-            randomness=self._randomness, writable=self.writable, station=self.main_station,
+            sentinels=sentinels, randomness=self._randomness, writable=self.writable,
+            station=self.main_station,
         )  # fmt: skip

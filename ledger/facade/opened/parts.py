@@ -37,7 +37,7 @@ from ledger.formats.keys import Signer
 from ledger.known.knowledge import Knowledge
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
-from ledger.types import StationId
+from ledger.types import LogId, StationId
 
 Mark: TypeAlias = tuple[int, ...]
 """How many logs a store holds, and the size of each log of registry and catalogue."""
@@ -148,9 +148,12 @@ def load_parts(
     clock: Clock,
     randomness: Randomness,
     writable: bool,
+    sentinels: Mapping[LogId, str],
     station: StationId | None = None,
 ) -> Parts:
     """Read logs, registry, catalogue and the ends of own logs from a view, and put the parts together.
+
+    ``sentinels`` are those that were there before the view was opened.
 
     Raises:
         StoreError: ``ledger.no_registry``, ``ledger.other_registry``, ``ledger.genesis_damaged``;
@@ -163,7 +166,7 @@ def load_parts(
     fold.follow(tx)
     succession = Succession(store, holdings, fold)
     knowledge = fold.knowledge
-    own = _own_logs(tx, holdings, home)
+    own = _own_logs(tx, holdings, home, sentinels)
     county_logs = tuple(log.name for kind in ("registry", "catalogue") for log in holdings.of_kind(kind))
     book = CaseBook(knowledge, holdings.stations, remember=writable)
     mine = {log.station for log in own.values()} | ({station} if station else set())
@@ -200,14 +203,16 @@ def read_mark(tx: ReadTx, county_logs: Sequence[str]) -> Mark:
     return (tx.count(schema.LOGS, {}), *(tx.size(name) for name in county_logs))
 
 
-def _own_logs(tx: ReadTx, holdings: Holdings, home: Home) -> dict[str, OwnLog]:
+def _own_logs(
+    tx: ReadTx, holdings: Holdings, home: Home, sentinels: Mapping[LogId, str]
+) -> dict[str, OwnLog]:
     own: dict[str, OwnLog] = {}
     for held in holdings.logs.values():
         if held.own and not held.state:
             log = OwnLog(held.genesis, log_signer(held.genesis, home))
             log.load(tx)
             own[held.name] = log
-    find_doubts(own.values(), home, tx)
+    find_doubts(own.values(), home, tx, sentinels=sentinels)
     return own
 
 

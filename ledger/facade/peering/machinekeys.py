@@ -7,13 +7,15 @@ one. So all stay, and which one counts, the registry says.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ledger.facade.base.home import Home
 from ledger.formats.bundle import bundle_public_key
 from ledger.formats.keys import X25519, Ed25519Signer, key_id
 from ledger.registry.registry import Registry
 from ledger.types import KeyId, StationId
 
-BUNDLE = "bundle"
+BUNDLE, RECEIPT = "bundle", "receipt"
 
 
 def seed_in_use(home: Home, registry: Registry, station: StationId, purpose: str) -> bytes | None:
@@ -28,11 +30,12 @@ def seed_in_use(home: Home, registry: Registry, station: StationId, purpose: str
     seeds = home.service_seeds(station, purpose)
     if len(seeds) < 2:
         return seeds[0] if seeds else None
-    live = {one.public_key for one in registry.service_keys(station, purpose)}
-    for seed in seeds:
-        if _public_key(seed, purpose) in live:
-            return seed
-    return seeds[0]
+    return next(iter(_in_force(home, registry, station, purpose)), seeds[0])
+
+
+def has_key_in_force(home: Home, registry: Registry, station: StationId, purpose: str) -> bool:
+    """Tell whether a key of a purpose that is on this machine is in force; arguments as ``seed_in_use``."""
+    return any(_in_force(home, registry, station, purpose))
 
 
 def opening_seed(home: Home, station: StationId, receiver_key: KeyId) -> bytes | None:
@@ -42,6 +45,11 @@ def opening_seed(home: Home, station: StationId, receiver_key: KeyId) -> bytes |
         if key_id(X25519, bundle_public_key(seed)) == receiver_key:
             return seed
     return seeds[0] if seeds else None
+
+
+def _in_force(home: Home, registry: Registry, station: StationId, purpose: str) -> Iterator[bytes]:
+    live = {one.public_key for one in registry.service_keys(station, purpose)}
+    return (seed for seed in home.service_seeds(station, purpose) if _public_key(seed, purpose) in live)
 
 
 def _public_key(seed: bytes, purpose: str) -> bytes:

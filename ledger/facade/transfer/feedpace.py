@@ -82,19 +82,23 @@ class _Packages(NamedTuple):
 
     Attributes:
         lacked: how far it held the logs that it was given, by what it said.
+        branches: how much of divergent histories it held, by what it said.
         first: bytes of the first package.
         aim: how large that was meant to be at most.
         still: how many answers before brought nothing of what they gave.
     """
 
     lacked: Mapping[LogId, int]
+    branches: int
     first: int
     aim: int
     still: int
 
-    def has_come(self, lacked: Mapping[LogId, int]) -> bool:
-        """Whether anything of it has arrived, by what the station says that it lacks now."""
-        return any(lacked.get(log_id) != size for log_id, size in self.lacked.items())
+    def has_come(self, lacked: Mapping[LogId, int], branches: int) -> bool:
+        """Whether anything of it has arrived, by what the station says now; a log with a fork stays short."""
+        return branches != self.branches or any(
+            lacked.get(log_id) != size for log_id, size in self.lacked.items()
+        )
 
 
 @dataclass(slots=True)
@@ -103,41 +107,45 @@ class PackagePace:
 
     _given: dict[StationId, _Packages] = field(default_factory=dict)
 
-    def aim(self, station: StationId, lacked: Mapping[LogId, int], most: int) -> int:
+    def aim(self, station: StationId, lacked: Mapping[LogId, int], most: int, *, branches: int = 0) -> int:
         """Return how large the first package for a station is to be: half of one that did not arrive.
 
         Args:
             station: who is given it.
             lacked: how far it says that it holds the logs of which more is here.
             most: bytes at most.
+            branches: how much of divergent histories it says that it holds.
         """
         last = self._given.get(station)
         if last is None:
             return most
-        if last.has_come(lacked):
+        if last.has_come(lacked, branches):
             return min(most, 2 * last.aim)
         return max(PACKAGE_BYTES_MIN, min(most, last.first) // 2)
 
-    def is_stuck(self, station: StationId, lacked: Mapping[LogId, int]) -> bool:
+    def is_stuck(self, station: StationId, lacked: Mapping[LogId, int], *, branches: int = 0) -> bool:
         """Whether answer after answer has brought a station nothing of its logs: it may be unable to take it.
 
-        Of divergent histories, which no size tells, nobody is held unable to take any.
+        Nobody is held unable to take divergent histories alone.
 
         Args:
             station: who is given it.
             lacked: how far it says that it holds the logs of which more is here.
+            branches: how much of divergent histories it says that it holds.
         """
         last = self._given.get(station)
         if last is None or not last.lacked:
             return False
-        return last.still + 1 >= STILL_MAX and not last.has_come(lacked)
+        return last.still + 1 >= STILL_MAX and not last.has_come(lacked, branches)
 
-    def gave(self, station: StationId, lacked: Mapping[LogId, int], *, first: int, aim: int) -> None:
+    def gave(
+        self, station: StationId, lacked: Mapping[LogId, int], *, first: int, aim: int, branches: int = 0
+    ) -> None:
         """Remember what a station is given now; nothing (``first`` is 0) is forgotten."""
         last = self._given.pop(station, None)
-        still = 0 if last is None or last.has_come(lacked) else last.still + 1
+        still = 0 if last is None or last.has_come(lacked, branches) else last.still + 1
         if first:
-            self._given[station] = _Packages(lacked, first, aim, still)
+            self._given[station] = _Packages(lacked, branches, first, aim, still)
 
 
 @dataclass(slots=True)

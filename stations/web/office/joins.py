@@ -36,11 +36,12 @@ FILE_BYTES_MAX = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingLine:
-    """A request that waits, with its keys and, of those that the registry refused just now, why."""
+    """A request that waits, with its keys; ``is_ended`` as the office says."""
 
     name: str
     station: StationId
     place: str
+    is_ended: bool
     keys: tuple[KeyState, ...]
 
 
@@ -67,17 +68,20 @@ async def show_all(visit: Visit) -> web.Response:
 
 
 async def approve_one(visit: Visit) -> web.StreamResponse:
-    """Enrol the keys of one request."""
+    """Enrol the keys of one request; one from before the end of certificates only when that is ticked."""
     form = await form_of(visit)
     name = visit.request.match_info["name"]
     refused: list[KeyState] = []
+    anyway = bool(first(form, "anyway"))
 
     async def act() -> str:
         def work(ledger: Ledger) -> tuple[KeyState, ...]:
             require_county(ledger)
             office = _office(visit, ledger)
             waiting = _waiting(office, name)
-            return approve_waiting(ledger, office, waiting, visit.person.signer, register=ledger.register)
+            return approve_waiting(
+                ledger, office, waiting, visit.person.signer, register=ledger.register, anyway=anyway
+            )
 
         states = await visit.write(work)
         refused.extend(state for state in states if state.error is not None)
@@ -174,6 +178,7 @@ async def _shown(visit: Visit, error: BanjianError | None, refused: list[KeyStat
                     name=one.name,
                     station=one.request.invite.station,
                     place=station_name(registry, one.request.invite.station),
+                    is_ended=one.is_ended,
                     keys=key_states(registry, one.request),
                 )
                 for one in _office(visit, ledger).waiting()
