@@ -231,7 +231,10 @@ class Store(Protocol):
         """Whether another program wrote into the store while it was open here, which stopped the writer."""
 
     def writes(self) -> int:
-        """How many write transactions began here: asked before work that was stopped is done once more."""
+        """How many write transactions began here: asked before work that was stopped is done once more.
+
+        And by who looks at what was written since the look before.
+        """
 
     def close(self) -> None:
         """Close everything; a second call does nothing."""

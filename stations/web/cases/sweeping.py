@@ -9,6 +9,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from ledger.errors import BanjianError
+from stations.kept.forgetting import Forgetting
 from stations.serving.memory import Memory
 from stations.web.cases.erased import TURN, forget_erased
 from stations.web.cases.leftuploads import drop_left
@@ -38,9 +39,10 @@ async def end(application: web.Application) -> None:
 async def _sweep(application: web.Application) -> None:
     office, turn, looks = application[OFFICE], application[TURN], 0
     words, memory = OnceWords(office.home, office.randomness), Memory()
+    forgetting = Forgetting(office.home, office.randomness)
     while True:
         try:
-            await forget_erased(office, turn)
+            await forget_erased(office, turn, forgetting)
             if not looks % LOOKS_PER_DROP:
                 await drop_left(office)
                 await office.access.aside(lambda: words.drop_old(office.clock.now_ms()))
