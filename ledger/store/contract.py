@@ -224,6 +224,12 @@ class Store(Protocol):
     def scrub(self) -> None:
         """Make deleted rows unreadable in the files: call it after deleting keys or bodies."""
 
+    def shrink(self) -> None:
+        """Give back the memory that caches hold; to be called by the writer between two writes, or a reader.
+
+        What is read next comes from the disk again.
+        """
+
     def usable(self) -> bool:
         """Whether writes can go on; if not, close the store and open it again."""
 

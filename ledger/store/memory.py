@@ -104,6 +104,9 @@ class MemoryStore:
     def scrub(self) -> None:
         """Do nothing: deleted rows are in no file."""
 
+    def shrink(self) -> None:
+        """Do nothing: it is all memory."""
+
     def usable(self) -> bool:
         """Return True: no disk and no connection can fail."""
         return True

@@ -110,6 +110,9 @@ class PostgresStore:
         finally:
             self._guard.leave()
 
+    def shrink(self) -> None:
+        """Do nothing: the server keeps its own caches."""
+
     def usable(self) -> bool:
         """Ask the server whether the writer's connection, and so its lock, still stands."""
         return self._session is None or self._session.alive()
