@@ -179,7 +179,7 @@ class Noting:
         self._visit = visit
         self._author, self._word = author_of(visit), first(form, "once")
         self._spent = Spent(said=_said_in(visit, form), where=back, at_ms=visit.now_ms())
-        self._is_noted = False
+        self._is_noted = self._is_stored = False
 
     async def write(self, work: Callable[[Ledger], T]) -> T:
         """Run something that signs; the station above hears of it soon.
@@ -189,8 +189,12 @@ class Noting:
         """
 
         def on_thread(ledger: Ledger) -> T:
+            # Where nothing was stored the work is done once more, and signs another act.
+            self._is_noted = self._is_stored
             with noting(ledger.parts, self._note):
-                return work(ledger)
+                done = work(ledger)
+            self._is_stored = self._is_noted
+            return done
 
         return await self._visit.write(on_thread)
 
