@@ -224,6 +224,12 @@ class Store(Protocol):
     def scrub(self) -> None:
         """Make deleted rows unreadable in the files: call it after deleting keys or bodies."""
 
+    def shrink(self) -> None:
+        """Give back the memory that caches hold; to be called by the writer between two writes, or a reader.
+
+        What is read next comes from the disk again.
+        """
+
     def usable(self) -> bool:
         """Whether writes can go on; if not, close the store and open it again."""
 
@@ -231,7 +237,10 @@ class Store(Protocol):
         """Whether another program wrote into the store while it was open here, which stopped the writer."""
 
     def writes(self) -> int:
-        """How many write transactions began here: asked before work that was stopped is done once more."""
+        """How many write transactions began here: asked before work that was stopped is done once more.
+
+        And by who looks at what was written since the look before.
+        """
 
     def close(self) -> None:
         """Close everything; a second call does nothing."""

@@ -75,6 +75,7 @@ class MemoryStore:
         self.guard = WriterGuard()
         self.lock = threading.Lock()
         self._closed = False
+        self._writes = 0
 
     def read(self) -> _Read:
         """Open a consistent view."""
@@ -84,6 +85,7 @@ class MemoryStore:
     def write(self) -> _Write:
         """Open the one write transaction."""
         self._check_open()
+        self._writes += 1
         return _Write(self)
 
     def subscribe(self, *, after: int = 0) -> Subscription:
@@ -102,6 +104,9 @@ class MemoryStore:
     def scrub(self) -> None:
         """Do nothing: deleted rows are in no file."""
 
+    def shrink(self) -> None:
+        """Do nothing: it is all memory."""
+
     def usable(self) -> bool:
         """Return True: no disk and no connection can fail."""
         return True
@@ -111,8 +116,8 @@ class MemoryStore:
         return False
 
     def writes(self) -> int:
-        """Return 0: asked only where another program may have written."""
-        return 0
+        """Return how many write transactions began."""
+        return self._writes
 
     def close(self) -> None:
         """Refuse everything from now on, as the other backends do; the memory goes with the object."""

@@ -79,6 +79,7 @@ class PostgresStore:
         self._session = session
         self._lock = lock
         self._closed = False
+        self._writes = 0
 
     @contextmanager
     def read(self) -> Iterator[ReadTx]:
@@ -102,11 +103,15 @@ class PostgresStore:
         if not self._writable:
             raise StoreError("store.read_only", file=_NAME)
         self._guard.enter()
+        self._writes += 1
         try:
             with _translated(), self._connection() as connection:
                 yield from self._write_on(connection)
         finally:
             self._guard.leave()
+
+    def shrink(self) -> None:
+        """Do nothing: the server keeps its own caches."""
 
     def usable(self) -> bool:
         """Ask the server whether the writer's connection, and so its lock, still stands."""
@@ -117,8 +122,8 @@ class PostgresStore:
         return False
 
     def writes(self) -> int:
-        """Return 0: asked only where another program may have written."""
-        return 0
+        """Return how many write transactions began since it was opened."""
+        return self._writes
 
     def _write_on(self, connection: Connection[DictRow]) -> Iterator[WriteTx]:
         committing = False

@@ -22,7 +22,7 @@ from ledger.sqlitefile import translate
 from ledger.store.contract import InlineView, ReadTx, Subscription, WriteTx
 from ledger.store.guard import RowTypes
 from ledger.store.sqlite_backup import write_backup
-from ledger.store.sqlite_recorder import LedgerDatastore, LedgerRecorder
+from ledger.store.sqlite_recorder import LedgerDatastore, LedgerRecorder, shrink_memory
 from ledger.store.sqlite_schema import statements
 from ledger.store.sqlite_tx import SqliteReadTx, SqliteWriteTx
 from ledger.store.sqlite_watch import FileWatch
@@ -113,6 +113,16 @@ class SqliteStore:
     def usable(self) -> bool:
         """Return whether no failure has left it unknown what is on the disk."""
         return not self.reopen_needed
+
+    def shrink(self) -> None:
+        """Empty the page caches of the writer and of the readers that are idle."""
+        self._check_open()
+        try:
+            if self.datastore.writer is not None and not self.reopen_needed:
+                shrink_memory(self.datastore.writer)
+            self.datastore.shrink()
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
 
     def changed_outside(self) -> bool:
         """Return whether a write was refused because another program had written into the file."""

@@ -98,6 +98,14 @@ def _prepare(connection: sqlite3.Connection, *, cache_kib: int = CACHE_KIB) -> N
     connection.execute(f"PRAGMA cache_size = -{cache_kib}")
 
 
+def shrink_memory(connection: sqlite3.Connection) -> None:
+    """Let a connection give back the pages that it holds and has not changed.
+
+    Source: SQLite, PRAGMA shrink_memory.
+    """
+    connection.execute("PRAGMA shrink_memory")
+
+
 class ReaderPool(library.SQLiteConnectionPool):
     """The library's pool, for readers only, on the ledger's way of opening files."""
 
@@ -129,6 +137,16 @@ class LedgerDatastore(library.SQLiteDatastore):
         self.connect = connect
         self.writer = writer
         self.guard = WriterGuard()
+
+    def shrink(self) -> None:
+        """Empty the caches of the readers that nobody uses now."""
+        held = [self.pool.get_connection(is_writer=False) for _ in range(self.pool.num_in_pool)]
+        try:
+            for one in held:
+                shrink_memory(one._sqlite_conn)
+        finally:
+            for one in held:
+                self.pool.put_connection(one)
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[library.SQLiteCursor]:

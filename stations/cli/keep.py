@@ -21,6 +21,7 @@ from stations.config import StationConfig
 from stations.kept import platformlist
 from stations.kept.attachments import Attachments, drop_case
 from stations.kept.backup import make_backup
+from stations.kept.erasures import ErasureLook
 from stations.kept.platformlist import before_erasing, blank_erased
 from stations.kept.rosters import FOLDER, blank_cases
 from stations.kept.sealed import SealedFolder
@@ -125,7 +126,7 @@ def erase(call: Call, *, case: str, ground: str, yes: bool) -> int:
         count = at.erase(command, signer)
         drop_case(Attachments(call.home(), call.app.randomness), ledger, case_id)
         _drop_typed(call, case_id)
-        blank_erased(lists, ledger)
+        blank_erased(lists, ledger, ErasureLook().look(ledger))
         call.done.update(case=case_id.hex(), erased=count)
         call.line(call.say("erase.done", number=number, count=count))
         elsewhere = held_elsewhere(ledger, case_id)

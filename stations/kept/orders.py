@@ -16,7 +16,7 @@ from ledger.errors import InputError, RuleError, StoreError
 from stations.kept.sealed import SealedFolder
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.keyed import read_keyed
+from stations.sheetin.keyed import OWN, read_keyed
 from stations.sheetin.records import Record
 
 FOLDER = "orders"
@@ -60,6 +60,7 @@ class Order:
         listed_reply: what a list says instead of an answer that was given here; "" where they agree.
         version: how often it was changed; an answer names the one that its author saw.
         earlier: what stood here before, the oldest first.
+        own: what stands in columns of the office's own that lists had, by what tells these from each other.
     """
 
     order_no: str
@@ -78,6 +79,7 @@ class Order:
     listed_reply: str = ""
     version: int = 0
     earlier: Sequence[Earlier] = field(default=())
+    own: Mapping[str, str] = field(default_factory=dict)
 
     def light(self, today: date, *, time: str = "") -> str:
         """Return ``done``, ``red``, ``yellow`` or ``green``; "" where no limit is known.
@@ -98,7 +100,7 @@ class Order:
 
 Columns = tuple[tuple[str, str], ...]
 """Fields in the order in which a list has them, each with the heading that the list gives it."""
-_TEXTS = tuple(one.name for one in fields(Order) if one.name not in ("version", "earlier"))
+_TEXTS = tuple(one.name for one in fields(Order) if one.name not in ("version", "earlier", "own"))
 _LISTED = tuple(name for name in _TEXTS if name not in ("done_on", "by", "at", "listed_reply"))
 
 
@@ -114,7 +116,8 @@ def read_orders(raw: bytes, name: str) -> tuple[list[Order], Columns, Faults]:
     """
     faults = Faults()
     read = read_keyed(raw, name, "orders", faults, make=_order, key="order_no", twice="order.twice")
-    return [order for _, order in read.rows], read.columns, faults
+    orders = [replace(order, own=read.own[record.row.number]) for record, order in read.rows]
+    return orders, read.columns, faults
 
 
 def merged(before: Sequence[Order], read: Sequence[Order], *, today: date) -> tuple[list[Order], int, int]:
@@ -179,6 +182,7 @@ def _with_listed(held: Order, read: Order) -> Order:
     if held.by and read.reply:
         said.pop("reply")
         said["listed_reply"] = "" if read.reply == held.reply else read.reply
+    held = replace(held, own={**held.own, **read.own})
     if all(getattr(held, name) == text for name, text in said.items()):
         return held
     told_anew = any(name in said and said[name] != getattr(held, name) for name in (*EDITED, "listed_reply"))
@@ -194,7 +198,7 @@ def _changed(held: Order) -> Order:
 
 def _with_texts(held: Order, texts: Mapping[str, str]) -> Order:
     before = {name: str(getattr(held, name)) for name in _TEXTS}
-    return replace(_of_texts({**before, **texts}), version=held.version, earlier=held.earlier)
+    return replace(_of_texts({**before, **texts}), version=held.version, earlier=held.earlier, own=held.own)
 
 
 def _of_texts(texts: Mapping[str, str]) -> Order:
@@ -242,9 +246,25 @@ def load_columns(folder: SealedFolder, station: str) -> Columns:
     if raw is None:
         return ()
     try:
-        return tuple((str(name), str(heading)) for name, heading in json.loads(raw) if name in _LISTED)
+        return tuple((str(name), str(heading)) for name, heading in json.loads(raw) if _is_listed(str(name)))
     except (ValueError, TypeError) as error:
         raise StoreError("sealed.unreadable", path=station) from error
+
+
+def _is_listed(name: str) -> bool:
+    return name in _LISTED or name.startswith(OWN)
+
+
+def columns_of(orders: Sequence[Order], came: Columns) -> Columns:
+    """Return the columns of the list that was read last, and those of the office's own that others had."""
+    held = dict.fromkeys(key for order in orders for key in order.own)
+    more = ((f"{OWN}{key}", key.partition("\n")[0]) for key in held)
+    return (*came, *(column for column in more if column not in came))
+
+
+def cell_of(order: Order, name: str) -> str:
+    """Return what stands in a column of an order; "" for nothing."""
+    return order.own.get(name.removeprefix(OWN), "") if name.startswith(OWN) else str(getattr(order, name))
 
 
 def load_orders(folder: SealedFolder, station: str) -> list[Order]:
@@ -264,7 +284,7 @@ def load_orders(folder: SealedFolder, station: str) -> list[Order]:
 
 def _order_of(held: Mapping[str, object]) -> Order:
     """Return a kept order; what an older program did not keep is empty."""
-    version, earlier = held.get("version"), held.get("earlier")
+    version, earlier, own = held.get("version"), held.get("earlier"), held.get("own")
     return replace(
         _of_texts({name: str(held.get(name, "")) for name in _TEXTS}),
         version=version if isinstance(version, int) else 0,
@@ -272,6 +292,7 @@ def _order_of(held: Mapping[str, object]) -> Order:
             Earlier(**{one.name: str(kept.get(one.name, "")) for one in fields(Earlier)})
             for kept in (earlier if isinstance(earlier, list) else ())
         ),
+        own={str(key): str(text) for key, text in own.items()} if isinstance(own, dict) else {},
     )
 
 

@@ -7,18 +7,14 @@ remembers the cases that the row may mean, for afterwards nothing of the person 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from ledger.cases.number import searched
 from ledger.errors import RuleError, StoreError
 from ledger.facade import CaseRow, Ledger
-from ledger.facade.base.tables import EXTERNALS, NUMBERS
-from ledger.facade.cases.erased import erased_among
-from ledger.store.contract import ReadTx
-from ledger.store.tables import OneOf, Table
 from ledger.types import CaseId, StationId
+from stations.kept.erasures import Erasures, counting
 from stations.kept.sealed import SealedFolder
 from stations.province.exported import (
     ExportRow,
@@ -31,8 +27,6 @@ from stations.province.exported import (
 )
 
 FOLDER = "platform"
-ASKED_MAX = 500
-"""Rows of which the ledger is asked at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,69 +104,55 @@ def _person_of(ledger: Ledger, case_id: CaseId) -> tuple[CaseRow | None, str]:
     return None, ""
 
 
-def blank_erased(folder: SealedFolder, ledger: Ledger) -> None:
+def blank_erased(folder: SealedFolder, ledger: Ledger, erasures: Erasures) -> None:
     """Take out of all lists what they say of people whose cases were erased.
 
     Raises:
         StoreError: ``store.*``; what was kept before stays.
     """
     for name in folder.names():
-        try:
-            kept = _load(folder, name)
-        except StoreError:
-            # Who opens its page is told; the others are looked at all the same.
-            continue
-        if kept is None:
-            continue
-        gone = _gone(ledger, kept)
-        if gone:
-            rows = tuple(_blank(row) if row.external_no in gone else row for row in kept.rows)
-            left = {number: cases for number, cases in kept.may_mean.items() if number not in gone}
-            _keep(folder, name, replace(kept, rows=rows, may_mean=left))
+        blank_list(folder, name, ledger, erasures)
+
+
+def blank_list(folder: SealedFolder, name: str, ledger: Ledger, erasures: Erasures) -> frozenset[CaseId]:
+    """Take out of a list what it says of people whose cases were erased.
+
+    A row that may mean another case as well goes all the same: read again, the list gives it to that one.
+
+    Returns:
+        The cases that rows mean of which an erasure is held that does not count yet.
+
+    Raises:
+        StoreError: ``store.*``; what was kept before stays.
+    """
+    try:
+        kept = _load(folder, name)
+    except StoreError:
+        # Who opens its page is told; the others are looked at all the same.
+        return frozenset()
+    if kept is None:
+        return frozenset()
+    meant = {
+        row.external_no: erasures.meant(
+            cases=(row.case, *kept.may_mean.get(row.external_no, ())),
+            external=row.external_no,
+            number=row.number,
+        )
+        for row in kept.rows
+        if not row.erased
+    }
+    asked = frozenset[CaseId]().union(*meant.values())
+    erased = counting(ledger, asked)
+    gone = {number for number, cases in meant.items() if not erased.isdisjoint(cases)}
+    if gone:
+        rows = tuple(_blank(row) if row.external_no in gone else row for row in kept.rows)
+        left = {number: cases for number, cases in kept.may_mean.items() if number not in gone}
+        _keep(folder, name, replace(kept, rows=rows, may_mean=left))
+    return asked - erased
 
 
 def _blank(row: ExportRow) -> ExportRow:
     return replace(row, applicant="", id_no="", erased=True)
-
-
-def _gone(ledger: Ledger, kept: KeptList) -> frozenset[str]:
-    """Return the platform's numbers of the rows one of whose cases was erased.
-
-    A row that may mean another case as well goes all the same: read again, the list gives it to that one.
-    """
-    rows, gone = [row for row in kept.rows if not row.erased], set[str]()
-    with ledger.reading() as (tx, parts):
-        for first in range(0, len(rows), ASKED_MAX):
-            pairs = list(_cases_of(tx, rows[first : first + ASKED_MAX], kept.may_mean))
-            asked, erased = sorted({case for case, _ in pairs}), set[CaseId]()
-            for start in range(0, len(asked), ASKED_MAX):
-                erased |= erased_among(tx, parts.book, asked[start : start + ASKED_MAX])
-            gone.update(number for case, number in pairs if case in erased)
-    return frozenset(gone)
-
-
-def _cases_of(
-    tx: ReadTx, rows: Sequence[ExportRow], may_mean: Mapping[str, Collection[str]]
-) -> Iterator[tuple[CaseId, str]]:
-    """Yield the cases that rows mean or may mean, each with the platform's number of the row."""
-    for row in rows:
-        for case in {row.case, *may_mean.get(row.external_no, ())} - {""}:
-            yield CaseId(bytes.fromhex(case)), row.external_no
-    yield from _found(tx, EXTERNALS, [(searched(row.external_no), row.external_no) for row in rows])
-    yield from _found(tx, NUMBERS, [(searched(row.number), row.external_no) for row in rows if row.number])
-
-
-def _found(tx: ReadTx, table: Table, wanted: Collection[tuple[str, str]]) -> Iterator[tuple[CaseId, str]]:
-    by_form: dict[str, list[str]] = {}
-    for form, number in wanted:
-        if form:
-            by_form.setdefault(form, []).append(number)
-    if not by_form:
-        return
-    for found in tx.select(table, {"number": OneOf(tuple(by_form))}, columns=("number", "case_id")):
-        if isinstance(found[1], bytes):
-            for number in by_form.get(str(found[0]), ()):
-                yield CaseId(found[1]), number
 
 
 def _keep(folder: SealedFolder, name: str, kept: KeptList) -> None:

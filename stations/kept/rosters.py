@@ -17,7 +17,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from ledger.errors import InputError, StoreError
+from ledger.facade import Ledger
 from ledger.identity import check_id_number, phone_form, plain_number
+from ledger.types import CaseId
+from stations.kept.erasures import Erasures, counting
 from stations.kept.sealed import SealedFolder
 from stations.sheetin.book import Book, Grid, read_book
 from stations.sheetin.clean import Raw, fold, shown
@@ -275,6 +278,27 @@ def blank_cases(folder: SealedFolder, cases: Collection[str]) -> None:
     for roster in list_rosters(folder):
         if roster.blank(cases):
             keep_roster(folder, roster)
+
+
+def blank_roster(folder: SealedFolder, name: str, ledger: Ledger, erasures: Erasures) -> frozenset[CaseId]:
+    """Take out of a roster what it says of people whose cases were erased.
+
+    Returns:
+        The cases in it of which an erasure is held that does not count yet.
+
+    Raises:
+        StoreError: ``store.*``; what was kept before stays.
+    """
+    try:
+        roster = load_roster(folder, name)
+    except (InputError, StoreError):
+        # Who opens its page is told.
+        return frozenset()
+    asked = frozenset(erasures.meant(cases=(row.case for row in roster.rows if not row.erased)))
+    erased = counting(ledger, asked)
+    if roster.blank({case.hex() for case in erased}):
+        keep_roster(folder, roster)
+    return asked - erased
 
 
 def _roster(values: Mapping[str, object]) -> Roster:

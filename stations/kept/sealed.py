@@ -80,6 +80,21 @@ class SealedFolder:
         except (InvalidTag, ValueError) as error:
             raise StoreError("sealed.unreadable", path=str(path)) from error
 
+    def mark(self, name: str) -> bytes:
+        """Return what differs each time something is kept under a name; b"" when nothing is.
+
+        Raises:
+            StoreError: ``store.*``.
+        """
+        path = self._path(name)
+        try:
+            with path.open("rb") as file:
+                return file.read(NONCE_BYTES)
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise platform.os_failure(error, path) from error
+
     def names(self) -> Sequence[str]:
         """Return the names under which something is kept, sorted."""
         return sorted(path.name.removesuffix(SUFFIX) for path in self._folder.glob(f"*{SUFFIX}"))

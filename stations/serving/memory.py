@@ -12,12 +12,19 @@ from ledger.platform import resident_bytes, trim_heap
 
 GREW_BYTES = 12 << 20
 """So much more than after the last look is worth another one."""
+LARGE_BYTES = 100 << 20
+"""So much, a village's machine of small memory is to be rid of what caches of the database hold."""
 
 
 def give_back() -> None:
     """Free what nobody reaches any more, and return to the system what is free."""
     gc.collect()
     trim_heap()
+
+
+def is_large() -> bool:
+    """Tell whether the process holds more than a village's machine has to spare."""
+    return resident_bytes() > LARGE_BYTES
 
 
 class Memory:

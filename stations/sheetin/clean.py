@@ -81,13 +81,21 @@ def is_empty(value: Raw) -> bool:
 
 def shown(value: Raw) -> str:
     """Return a cell's value as people see it, for messages; long ones are cut."""
+    text = value.isoformat(sep=" ") if isinstance(value, datetime) else whole(value)
+    text = clean(text)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def whole(value: Raw) -> str:
+    """Return a cell's value as people see it, to be given back: of a day without a time no time is told."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float | int):
         return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e21 else repr(value)
-    text = value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)
-    text = clean(text)
-    return text if len(text) <= 40 else text[:39] + "…"
+    if isinstance(value, datetime):
+        text = value.isoformat(sep=" ")
+        return text.removesuffix(" 00:00:00") if value.time() == time() else text.removesuffix(":00")
+    return str(value)
 
 
 class Unclear(Exception):

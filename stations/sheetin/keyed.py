@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from stations.sheetin.book import read_book
+from stations.sheetin.book import Grid, read_book
+from stations.sheetin.clean import shown, whole
 from stations.sheetin.columns import ListName, sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_sheet, tell_unread
+from stations.sheetin.header import Header, filled_from, find_sheet, tell_unread
 from stations.sheetin.records import Record, read_records
 
 T = TypeVar("T")
+OWN: Final = "own:"
+"""Begins the name of a column that the list does not read."""
+_AGAIN: Final = "\n"
+"""Between a heading and how often it came; no heading holds one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +28,15 @@ class Keyed(Generic[T]):
     Attributes:
         rows: what each row was made into, with the row.
         lacking: rows that were made into nothing.
-        columns: fields in the order of the file's columns, each with the heading that the file gives it.
+        columns: fields in the order of the file's columns, each with the heading that the file gives it; of a
+            column that the list does not know, or knows already, ``OWN`` and what tells it from others.
+        own: what stands in those columns, by number of the row and by that; nothing for empty cells.
     """
 
     rows: Sequence[tuple[Record, T]]
     lacking: Sequence[Record]
     columns: tuple[tuple[str, str], ...]
+    own: Mapping[int, Mapping[str, str]]
 
 
 def read_keyed(
@@ -73,6 +81,34 @@ def read_keyed(
             continue
         seen[number] = record.row.number
         found.append((record, made))
-    fields = sorted(header.columns, key=lambda one: header.columns[one])
-    named = tuple((one, header.texts[one]) for one in fields)
-    return Keyed(rows=found, lacking=lacking, columns=named)
+    own = _own_columns(grid, header)
+    named = {place: (one, header.texts[one]) for one, place in header.columns.items()}
+    named.update((place, (f"{OWN}{key}", key.partition(_AGAIN)[0])) for place, key in own.items())
+    return Keyed(
+        rows=found,
+        lacking=lacking,
+        columns=tuple(named[place] for place in sorted(named)),
+        own=_own_texts(grid, own, [record.row.number for record, _ in found]),
+    )
+
+
+def _own_columns(grid: Grid, header: Header) -> Mapping[int, str]:
+    """Return what tells the columns that are not read from each other, by column of the sheet."""
+    again = {second: shown(grid.cell(header.row, second)) for _, second in header.twice.values()}
+    keys: dict[int, str] = {}
+    for place, heading in sorted({**header.strange, **again}.items()):
+        same = sum(key.partition(_AGAIN)[0] == heading for key in keys.values())
+        keys[place] = f"{heading}{_AGAIN}{same + 1}" if same else heading
+    return keys
+
+
+def _own_texts(grid: Grid, own: Mapping[int, str], numbers: Sequence[int]) -> Mapping[int, Mapping[str, str]]:
+    source = filled_from(grid)
+    return {
+        number: {
+            key: text
+            for place, key in own.items()
+            if (text := whole(grid.cell(*source.get((number - 1, place), (number - 1, place))))).strip()
+        }
+        for number in numbers
+    }

@@ -76,6 +76,11 @@ class Access:
         """Run something on the writer's thread."""
         return await self._writer.run(lambda: self._writer.write(work))
 
+    async def shrink(self) -> None:
+        """Give back what the caches of both ledgers hold; pages find it on the disk again."""
+        await self.read(lambda ledger: ledger.store.shrink())
+        await self.write(lambda ledger: ledger.store.shrink())
+
     async def aside(self, work: Callable[[], T]) -> T:
         """Run something slow that touches no ledger."""
         return await asyncio.to_thread(work)

@@ -27,8 +27,8 @@ class Spent:
     """What became of a one-time word.
 
     Attributes:
-        act: the act that it was signed as, in hexadecimal digits; "" for what is no act of a case.
-        case: the case of that act.
+        act: the act that it was signed as, or the first one, in hexadecimal digits; "" for what is no act.
+        case: the case or thread of that act.
         token: the rating token of a receipt: no act holds it.
         said: what the form said, as ``said_by`` has it.
         where: the page of what came of it, where it is no case.

@@ -58,6 +58,32 @@ def test_what_was_appended_is_read_back(backend: Backend) -> None:
         assert list(tx.records(after=new[0].position, limit=1)) == [new[1]]
 
 
+def test_every_write_is_counted_and_no_look(backend: Backend) -> None:
+    store = backend.open()
+    for log in ("a", "b"):
+        before = store.writes()
+        with store.write() as tx:
+            tx.append(log, 1, frames(1))
+        assert store.writes() > before
+    before = store.writes()
+    with store.read() as view:
+        view.size("a")
+    assert store.writes() == before
+
+
+def test_what_caches_hold_is_given_back_and_read_again(backend: Backend) -> None:
+    store = backend.open()
+    for log in ("a", "b"):
+        with store.write() as tx:
+            tx.append(log, 1, frames(200))
+        with store.read() as view, store.read() as other:
+            assert view.size(log) == other.size(log) == 200
+            # Beside a view that goes on.
+            store.shrink()
+            assert view.frame(log, 7) == b"frame 7"
+        store.shrink()
+
+
 def test_positions_ascend_over_all_logs(backend: Backend) -> None:
     store = backend.open()
     for log, first in [("b", 1), ("a", 1), ("b", 3), ("a", 3)]:

@@ -77,6 +77,8 @@ PLAYED = (
     ("adjudicate", "裁定冲突", "A ruling on a conflict"),
 )
 """Pictures of what comes only of what somebody did just before: name, words in both languages."""
+DOUBTED = ("clock-doubt", "电脑时间不对：每一页都说", "A clock that cannot be right: every page says so")
+"""The picture of a station of which the machine's time is behind what was recorded there."""
 FIRST_ROUTES = frozenset(("/first-day",))
 """Routes of this site that ``first-waiting`` shows."""
 PRACTICE = (

@@ -24,10 +24,22 @@ from ledger.facade.base.clock import SystemClock
 from stations.office.training import CLERK_NO, found_training
 from stations.office.training import VILLAGE as PRACTICE_VILLAGE
 from tests.layers import CHROMIUM_WORDS, chromium, probe_browser, probe_chinese_font
+from tests.web.doubtedpage import doubted_page
 from tests.web.firstpages import first_pages, first_seat, invite_by_stick, joined_pages
 from tests.web.laying import lay
-from tests.web.offices import COUNTY, PASSPHRASE, PLACES, ROOT, TOWNSHIP, VILLAGE, Office, found, free_port
-from tests.web.pictured import PLAYED, PRACTICE, STAGED
+from tests.web.offices import (
+    COUNTY,
+    OTHER_VILLAGE,
+    PASSPHRASE,
+    PLACES,
+    ROOT,
+    TOWNSHIP,
+    VILLAGE,
+    Office,
+    found,
+    free_port,
+)
+from tests.web.pictured import DOUBTED, PLAYED, PRACTICE, STAGED
 from tests.web.playedpages import played_pages, receive_known
 from tests.web.routes import filled
 from tests.web.seat import ALLOWANCE, Seat, take_seat
@@ -89,7 +101,9 @@ def main(arguments: Sequence[str]) -> int:
                 office.start()
             for office in serving[1:3]:
                 office.run("sync", "now")
-            taken, lacking = _take(browser, serving, Camera(target=target, folder=Path(folder), width=width))
+            camera = Camera(target=target, folder=Path(folder), width=width)
+            taken, lacking = _take(browser, serving, camera)
+            taken.append(_doubted(browser, offices[OTHER_VILLAGE], camera))
         finally:
             for office in reversed(serving):
                 office.stop()
@@ -156,6 +170,14 @@ def _played(seats: Mapping[str, Seat], camera: Camera) -> list[Shot]:
         zh, en = words[name]
         taken.append(Shot(name=name, path="", who="", zh=zh, en=en))
     return taken
+
+
+def _doubted(browser: Browser, office: Office, camera: Camera) -> Shot:
+    """Take the picture of a page under a clock that cannot be right."""
+    name, zh, en = DOUBTED
+    with doubted_page(browser, office) as seat:
+        _take_picture(seat, name, camera)
+    return Shot(name=name, path="", who="", zh=zh, en=en)
 
 
 def _first_day(browser: Browser, county: Office, registrar: Seat, camera: Camera) -> list[Shot]:

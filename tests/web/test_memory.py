@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 import weakref
 from pathlib import Path
 
 import pytest
 
 from ledger.platform import resident_bytes, share_heap
+from ledger.store.sqlite import SqliteStore
 from stations.serving import memory
-from stations.serving.memory import GREW_BYTES, Memory, give_back
+from stations.serving.memory import GREW_BYTES, LARGE_BYTES, Memory, give_back, is_large
+from stations.web.cases import sweeping
 from stations.web.visit import Visit
 from tests.facade.counter import PERMIT
 from tests.web.counterdesk import serving
@@ -55,3 +58,30 @@ def test_circles_are_freed_and_small_work_is_left_alone(monkeypatch: pytest.Monk
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell their memory in /proc")
 def test_the_memory_of_the_process_is_told() -> None:
     assert 10 << 20 < resident_bytes() < 8 << 30
+
+
+def test_a_large_process_empties_them_every_so_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shrunk: list[bool] = []
+    real = SqliteStore.shrink
+
+    def shrink(store: SqliteStore) -> None:
+        real(store)
+        shrunk.append(store.datastore.writer is not None)
+
+    monkeypatch.setattr(SqliteStore, "shrink", shrink)
+    monkeypatch.setattr(sweeping, "SWEEP_S", 0.01)
+    monkeypatch.setattr(sweeping, "LOOKS_PER_SHRINK", 2)
+    size = [LARGE_BYTES]
+    monkeypatch.setattr(memory, "resident_bytes", lambda: size[0])
+    with serving(tmp_path / "small"):
+        time.sleep(0.3)
+    assert not shrunk and not is_large()
+    size[0] += 1
+    with serving(tmp_path / "county") as counter:
+        desk = counter.desk("C1")
+        for _ in range(200):
+            if len(shrunk) >= 4:
+                break
+            time.sleep(0.02)
+        assert desk.get("/cases").status == 200
+    assert set(shrunk) == {True, False}, "the readers' ledger and the writer's"

@@ -9,6 +9,7 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.facade.cases.writing import Writer
+from stations.kept.backup import make_backup
 from stations.web.browsers import DONE_MAX
 from stations.web.oncewords import FORGOTTEN_MS, OnceWords, Spent
 from tests.facade.counter import PERMIT, Dice
@@ -152,6 +153,18 @@ def test_erasing_takes_the_word_with_its_rating_token_along(tmp_path: Path) -> N
         for staff_no in ("C2", "C3"):
             counter.desk(staff_no).post(f"/case/{case}/do/erase", {"f.ground": "applicant_request"})
         assert not list((folder / "signed").iterdir())
+
+
+def test_a_backup_holds_no_word(tmp_path: Path) -> None:
+    """Rating codes stand in no record, and digests of what was typed would outlive an erasure there."""
+    folder = tmp_path / "county"
+    with serving(folder) as counter:
+        received(counter.desk("C1"), BODY)
+        with counter.ledger() as ledger:
+            made = make_backup(ledger, tmp_path / "backup", now_ms=counter.clock.now_ms())
+    words = {path.name for path in (folder / "signed").iterdir()}
+    assert words and not words & {path.name for path in made.folder.rglob("*")}
+    assert not (made.folder / "signed").exists()
 
 
 def test_a_word_is_forgotten_when_no_page_can_carry_it(tmp_path: Path) -> None:

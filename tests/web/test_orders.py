@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -220,3 +221,39 @@ def test_a_sheet_of_orders_that_is_not_read_is_told(desk: Desk, tmp_path: Path) 
     page = desk.post("/orders", {}, {"file": ("工单.xlsx", raw)})
     assert "TW001" in page.text and "TW002" not in page.text
     assert "「补派」" in page.text and "没有读" in page.text and "处读不进来" not in page.text
+
+
+def test_columns_of_the_office_s_own_go_back_as_they_came(desk: Desk, tmp_path: Path) -> None:
+    head = ["序号", "工单号", "网格", "诉求标题", "备注", "备注", "登记日", "派单时间", "受理时间"]
+    rows: list[list[object]] = [
+        [1, "HL050", "=1+1", "路面塌陷", "急 ", "+86", datetime(2026, 3, 9), "2026-03-01", "2026-02-28"],
+        [2, "HL051", "@网格", "井盖松动", "", "-3", datetime(2026, 3, 9, 8, 5), "2026-03-01", ""],
+        [3, "HL052", "长" * 100, "占道", "", "", "", "", ""],
+    ]
+    raw = make(tmp_path / "own.xlsx", 工单=[head, *rows]).read_bytes()
+    desk.post("/orders", {}, {"file": ("工单.xlsx", raw)})
+    # A later list without those columns, and with one more, empties none of them.
+    more = make(tmp_path / "more.xlsx", 工单=[["工单号", "诉求标题", "回访员"], ["HL051", "井盖松动", "钱"]])
+    desk.post("/orders", {}, {"file": ("工单.xlsx", more.read_bytes())})
+    told = taken_away(desk)
+    assert [row[told[0].index("回访员")] for row in told if "HL051" in row] == ["钱"]
+    assert "网格" in told[0] and "=1+1" in str(told)
+    desk.post("/orders", {}, {"file": ("工单.xlsx", raw)})
+    told = taken_away(desk)
+    assert told[0][: len(head)] == head and told[0].count("回访员") == 1
+    lines = {row[1]: row for row in told}
+    days = ["2026-03-09", "2026-03-01", "2026-02-28"]
+    assert lines["HL050"][:9] == ["1", "HL050", "=1+1", "路面塌陷", "急 ", "+86", *days]
+    assert lines["HL051"][2:7] == ["@网格", "井盖松动", "", "-3", "2026-03-09 08:05"]
+    assert lines["HL052"][2] == "长" * 100 and lines["HL051"][told[0].index("回访员")] == "钱"
+    again = desk.post("/orders", {}, {"file": ("again.xlsx", desk.get("/orders?format=xlsx").raw)})
+    assert "新增 0 件，更新 0 件" in again.text
+
+
+def taken_away(desk: Desk) -> list[list[str]]:
+    """Return the cells of the list as Excel, which must all be texts: no formula, no number."""
+    raw = desk.get("/orders?format=xlsx").raw
+    with zipfile.ZipFile(io.BytesIO(raw)) as packed:
+        sheet = packed.read("xl/worksheets/sheet1.xml").decode()
+    assert "<f>" not in sheet and sheet.count("<v>") == sheet.count('t="s"')
+    return CalamineWorkbook.from_filelike(io.BytesIO(raw)).get_sheet_by_index(0).to_python()

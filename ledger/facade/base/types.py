@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ledger.cases.permit import Permission
 from ledger.cases.shape import CaseAct, CaseFinding, CaseState, Reason, Step
@@ -68,6 +68,10 @@ class SignedAct:
     def act_id(self) -> ActId:
         """Id of the act, from its bytes."""
         return act_id(self.raw)
+
+
+Noted: TypeAlias = Callable[[SignedAct], None]
+"""Is told an act that is signed and not stored yet: who writes it down knows of it after a power cut."""
 
 
 class Decided(NamedTuple):

@@ -18,7 +18,7 @@ from ledger.facade.base.clock import Clock
 from ledger.facade.base.home import Home
 from ledger.facade.base.ondemand import OnDemand
 from ledger.facade.base.tables import APPLICANTS, NUMBERS, TOKENS
-from ledger.facade.base.types import Decided, Performed, SignedAct
+from ledger.facade.base.types import Decided, Noted, Performed, SignedAct
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.deskrules import DeskRules
@@ -56,6 +56,7 @@ class Writer:
 
     Attributes:
         county_seen: hash of the newest county checkpoint held here, which every entry names; or nothing.
+        noted: is told each act of no case before it is stored; None for nobody.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Writer:
         self._knowledge = knowledge
         self._case_keys = case_keys
         self.county_seen = b""
+        self.noted: Noted | None = None
 
     def append_case_act(self, log: OwnLog, decided: Decided) -> Performed:
         """Store an act of a case that this process checked and signed itself.
@@ -158,6 +160,8 @@ class Writer:
         known = read_act(signed.raw, signed.sig)
         case_id = case_of(known)
         entry = self._entry(log, signed, known.act_id)
+        if self.noted is not None:
+            self.noted(signed)
         with self._store.write() as tx:
             if opened:
                 tx.insert(schema.LOGS, opened)

@@ -28,6 +28,7 @@ from ledger.facade.base.types import (
     DayClear,
     Figure,
     LogInfo,
+    Noted,
     Performed,
     SignedAct,
 )
@@ -39,7 +40,7 @@ from ledger.facade.opened.current import Current
 from ledger.facade.opened.database import open_database
 from ledger.facade.opened.page import case_page
 from ledger.facade.opened.parts import Parts, list_logs, load_parts
-from ledger.facade.opened.performing import Noted, perform
+from ledger.facade.opened.performing import perform
 from ledger.facade.opened.remaking import follow_program, remake
 from ledger.facade.opened.restoring import settle
 from ledger.facade.opened.soundness import require_rules_to_write

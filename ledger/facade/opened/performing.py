@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ledger.facade.base.ondemand import OnDemand
-from ledger.facade.base.types import Command, Performed, SignedAct
+from ledger.facade.base.types import Command, Noted, Performed
 from ledger.facade.opened.parts import Parts
 from ledger.facade.opened.soundness import require_rules_to_write
 from ledger.formats.keys import Signer
 from ledger.store.contract import Store
-
-Noted = Callable[[SignedAct], None]
-"""Is told an act that is signed and not stored yet: who writes it down knows of it after a power cut."""
 
 
 def perform(store: Store, parts: Parts, command: Command, signer: Signer, noted: Noted | None) -> Performed:
@@ -28,3 +26,17 @@ def perform(store: Store, parts: Parts, command: Command, signer: Signer, noted:
     if noted is not None:
         noted(decided.signed)
     return parts.writer.append_case_act(log, decided)
+
+
+@contextmanager
+def noting(parts: Parts, noted: Noted) -> Iterator[None]:
+    """Tell each act of registry, catalogue or a grant, and each opening of a log, before it is stored.
+
+    What ``noted`` raises refuses the act; nothing was written. For the ledger's one writer, on its thread.
+    """
+    writer = parts.writer
+    writer.noted = noted
+    try:
+        yield
+    finally:
+        writer.noted = None

@@ -1,4 +1,4 @@
-"""12345 orders on the screen: imported, answered, exported in the columns in which they came.
+"""12345 orders on the screen: imported, answered, exported in the columns in which they came, read or not.
 
 What the list has no column for, the answer above all, follows under headings of our own.
 """
@@ -20,6 +20,8 @@ from stations.kept.orders import (
     FOLDER,
     Order,
     answered,
+    cell_of,
+    columns_of,
     keep_columns,
     keep_orders,
     load_columns,
@@ -177,11 +179,11 @@ async def _workbook(visit: Visit) -> web.Response:
     ours = tuple(
         (one.field, visit.say.pick(one.heading)) for one in wanted.columns if one.field not in listed
     )
-    columns = (*came, *ours)
+    columns = (*columns_of(orders, came), *ours)
     sheet = Sheet(
         name=visit.say.pick(wanted.title),
         headings=tuple(heading for _, heading in columns),
-        rows=tuple(tuple(str(getattr(order, field)) for field, _ in columns) for order in orders),
+        rows=tuple(tuple(cell_of(order, name) for name, _ in columns) for order in orders),
     )
     day = local_date(visit.now_ms()).isoformat()
     return await send_workbook(visit, f"{visit.say.pick(wanted.title)} {day}", [sheet])

@@ -7,7 +7,6 @@ minute, and is shown no more meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
 
 from aiohttp import web
 
@@ -16,8 +15,10 @@ from ledger.facade.cases.erased import erased_among
 from ledger.types import CaseId
 from stations.kept import platformlist
 from stations.kept.attachments import Attachments, drop_case
+from stations.kept.erasures import ErasureLook
+from stations.kept.forgetting import Forgetting
 from stations.kept.platformlist import blank_erased
-from stations.kept.rosters import FOLDER, Roster, blank_cases, list_rosters
+from stations.kept.rosters import FOLDER, Roster, blank_cases
 from stations.kept.sealed import SealedFolder
 from stations.web.cases import drafting
 from stations.web.typed import words_of
@@ -53,7 +54,8 @@ async def drop_of(visit: Visit, case_id: CaseId) -> None:
 
 def blank_lists(office: Office, ledger: Ledger) -> None:
     """Take out of the platform's lists what they say of people whose cases were erased."""
-    blank_erased(SealedFolder(office.home, platformlist.FOLDER, office.randomness), ledger)
+    folder = SealedFolder(office.home, platformlist.FOLDER, office.randomness)
+    blank_erased(folder, ledger, ErasureLook().look(ledger))
 
 
 def erased_in(ledger: Ledger, roster: Roster) -> frozenset[str]:
@@ -63,21 +65,13 @@ def erased_in(ledger: Ledger, roster: Roster) -> frozenset[str]:
         return frozenset(case.hex() for case in erased_among(tx, parts.book, asked))
 
 
-async def forget_erased(office: Office, turn: asyncio.Lock) -> None:
+async def forget_erased(office: Office, turn: asyncio.Lock, forgetting: Forgetting) -> None:
     """Blank the rows of rosters and of the platform's lists whose cases were erased by whatever way."""
+    thread = office.thread
+    # Asked on the thread that writes: whatever began before is stored, and seen by what is read then.
+    written = await office.access.write(lambda ledger: (thread.opened, ledger.store.writes()))
     async with turn:
-        await office.access.read(lambda ledger: blank_lists(office, ledger))
-    rosters = await office.access.aside(lambda: list_rosters(_folder(office)))
-    if not any(row.case and not row.erased for roster in rosters for row in roster.rows):
-        return
-
-    def work(ledger: Ledger) -> set[str]:
-        return {case for roster in rosters for case in erased_in(ledger, roster)}
-
-    gone: Collection[str] = await office.access.read(work)
-    if gone:
-        async with turn:
-            await office.access.aside(lambda: blank_cases(_folder(office), gone))
+        await office.access.read(lambda ledger: forgetting.look(ledger, written))
 
 
 def _folder(office: Office) -> SealedFolder:

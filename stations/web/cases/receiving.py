@@ -15,7 +15,7 @@ from ledger.cases.permit import Permission
 from ledger.contact import check_contact, is_resident_number, split_resident
 from ledger.errors import BanjianError, InputError, StoreError
 from ledger.facade import CaseRow, Command, Ledger, Performed, people_of
-from ledger.facade.opened.performing import Noted
+from ledger.facade.base.types import Noted
 from ledger.identity import (
     AGENT,
     ID_KINDS,

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from ledger.errors import InputError, RuleError
 from ledger.facade import Ledger, SignedAct
-from ledger.facade.opened.performing import Noted
+from ledger.facade.base.types import Noted
 from ledger.formats.act import CASE_ID_BYTES
 from ledger.types import CaseId
 from stations.web import typed as typing

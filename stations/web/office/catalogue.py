@@ -19,6 +19,7 @@ from stations.web.answers import status_of
 from stations.web.cases.items import find_items, item_of
 from stations.web.lists import send_workbook
 from stations.web.office.desk import (
+    Noting,
     answered,
     at_county,
     kept_of,
@@ -161,7 +162,7 @@ async def confirm(visit: Visit) -> web.StreamResponse:
         return see_other(known)
     waiting = kept_of(visit).get(visit.person.staff_no, word, ToPublish)
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         def work(ledger: Ledger) -> int:
             require_county(ledger)
             looks = look_at(ledger.knowledge, waiting.publications)
@@ -175,14 +176,14 @@ async def confirm(visit: Visit) -> web.StreamResponse:
                     ledger.publish(one.action, one.facts, visit.person.signer)
             return sum(len(one.entries) for one in looks)
 
-        count = await visit.write(work)
+        count = await noted.write(work)
         kept_of(visit).drop(word)
         visit.tell("web.published", count=count, file=waiting.file)
         calendar = any(action == "publish_calendar" for action, _ in waiting.publications)
         return "/calendars" if calendar else "/catalogue"
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back="/catalogue")
     except BanjianError as error:
         return await _looked(visit, error)
 

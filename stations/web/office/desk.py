@@ -10,6 +10,8 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import PurePath
 from typing import TypeVar
 from urllib.parse import quote
@@ -17,17 +19,22 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
-from ledger.errors import AuthorityError, ConfigError, InputError, StoreError
-from ledger.facade import Ledger
+from ledger.errors import AuthorityError, ConfigError, InputError, RuleError, StoreError
+from ledger.facade import Ledger, SignedAct
 from ledger.facade.base.clock import Randomness
+from ledger.facade.opened.performing import noting
+from ledger.formats.act import case_of, read_act
+from stations.web.drafts import said_by
 from stations.web.headers import from_here
 from stations.web.oncewords import Spent
-from stations.web.typed import words_of
+from stations.web.typed import fields_kept, is_stored, words_of
 from stations.web.visit import Upload, Visit, author_of, done_mark, first, page, posted, see_other
 
 KEPT_MAX = 16
 FILES_MAX = 500
+_JOBS = "/job/"
 T = TypeVar("T")
+Form = Mapping[str, list[str]]
 Page = Callable[[Visit], Awaitable[web.StreamResponse]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -157,32 +164,112 @@ def require_here(visit: Visit) -> None:
         raise AuthorityError("web.local_only")
 
 
+class Noting:
+    """Signs for a form, and writes down with its one-time word which act it becomes before that is stored.
+
+    Of a form that becomes several acts the first one is: where that is stored, the form is not begun again.
+
+    Args:
+        visit: the request that signs it.
+        form: what is signed.
+        back: the page that shows what came of it after a power cut.
+    """
+
+    def __init__(self, visit: Visit, form: Form, back: str) -> None:
+        self._visit = visit
+        self._author, self._word = author_of(visit), first(form, "once")
+        self._spent = Spent(said=_said_in(visit, form), where=back, at_ms=visit.now_ms())
+        self._is_noted = self._is_stored = False
+
+    async def write(self, work: Callable[[Ledger], T]) -> T:
+        """Run something that signs; the station above hears of it soon.
+
+        Raises:
+            StoreError: ``store.*`` where it cannot be written down; nothing was signed.
+        """
+
+        def on_thread(ledger: Ledger) -> T:
+            # Where nothing was stored the work is done once more, and signs another act.
+            self._is_noted = self._is_stored
+            with noting(ledger.parts, self._note):
+                done = work(ledger)
+            self._is_stored = self._is_noted
+            return done
+
+        return await self._visit.write(on_thread)
+
+    def done(self, where: str) -> None:
+        """Write down where the form led; blocks on the disk.
+
+        A job is gone when its process is, and may be writing down its first act just now.
+        """
+        if self._word and not where.startswith(_JOBS):
+            self._spend(replace(self._spent, where=where))
+
+    def _note(self, signed: SignedAct) -> None:
+        if self._word and not self._is_noted:
+            case = case_of(read_act(signed.raw, signed.sig))
+            self._spend(replace(self._spent, act=signed.act_id.hex(), case=case.hex()))
+            self._is_noted = True
+
+    def _spend(self, spent: Spent) -> None:
+        words_of(self._visit).spend(self._author, self._word, spent)
+        self._spent = spent
+
+
 async def once(
-    visit: Visit, form: Mapping[str, list[str]], act: Callable[[], Awaitable[str]]
+    visit: Visit, form: Form, act: Callable[[Noting], Awaitable[str]], *, back: str
 ) -> web.Response:
-    """Act on a form once, however often it is sent, also at one moment; ``act`` returns where to go then."""
-    word = first(form, "once")
+    """Act on a form once, however often it is sent, also at one moment.
+
+    Args:
+        visit: the request.
+        form: what was sent.
+        act: acts, signs by what it is given, and returns where to go then.
+        back: the page that shows what came of it where a power cut came before the answer.
+
+    Raises:
+        RuleError: ``web.form_signed``; as ``act``.
+    """
     async with kept_of(visit).turn(visit.browser.csrf):
         where = await answered(visit, form)
         if where is None:
-            where = await act()
-            if word:
-                visit.browser.remember_done(done_mark(visit, word), where)
-                words, spent = words_of(visit), Spent(where=where, at_ms=visit.now_ms())
+            noted = Noting(visit, form, back)
+            where = await act(noted)
+            if first(form, "once"):
+                visit.browser.remember_done(_mark(visit, form), where)
                 # It is done: a full disk makes it not undone.
                 with suppress(StoreError):
-                    await visit.office.access.aside(lambda: words.spend(author_of(visit), word, spent))
+                    await visit.office.access.aside(partial(noted.done, where))
     return see_other(where)
 
 
-async def answered(visit: Visit, form: Mapping[str, list[str]]) -> str | None:
-    """Return where a form of who acts led that was acted on, also before a restart; None for any other."""
+async def answered(visit: Visit, form: Form) -> str | None:
+    """Return where a form of who acts led that was acted on, also before a restart; None for any other.
+
+    Raises:
+        RuleError: ``web.form_signed`` where the form said something else when it was.
+    """
     word, words = first(form, "once"), words_of(visit)
-    known = visit.browser.done.get(done_mark(visit, word))
+    known = visit.browser.done.get(_mark(visit, form))
     if known is not None or not word:
         return known
     spent = await visit.office.access.aside(lambda: words.spent(author_of(visit), word))
-    return None if spent is None or not spent.where else spent.where
+    if spent is None or (spent.act and not await visit.read(lambda ledger: is_stored(ledger, spent))):
+        return None
+    if not spent.where or spent.said not in ("", _said_in(visit, form)):
+        raise RuleError("web.form_signed")
+    visit.tell("web.form_signed_told")
+    return spent.where
+
+
+def _mark(visit: Visit, form: Form) -> str:
+    return f"{done_mark(visit, first(form, 'once'))} {_said_in(visit, form)}"
+
+
+def _said_in(visit: Visit, form: Form) -> str:
+    """Return a digest of what a form says, and to whom it is sent: pages have several with one word."""
+    return said_by({**fields_kept(form), "to": [visit.request.path]})
 
 
 def new_word(visit: Visit) -> str:

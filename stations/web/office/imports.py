@@ -39,6 +39,7 @@ from stations.web.answers import status_of
 from stations.web.jobs import SIGNED, Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.lists import XLSX, lines_max, send_workbook, wants_workbook
 from stations.web.office.desk import (
+    Noting,
     answered,
     at_county,
     download,
@@ -151,20 +152,20 @@ async def confirm(visit: Visit) -> web.StreamResponse:
         return see_other(known)
     sending = kept_of(visit).get(visit.person.staff_no, word, Sending)
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         def plan(ledger: Ledger) -> list[Step] | None:
             require_county(ledger)
             planned, faults = _plan(sending, ledger, visit.person.key_id)
             return None if faults.count else steps(planned)
 
         # Planned anew: somebody may have written since it was shown.
-        planned = await visit.write(plan)
+        planned = await noted.write(plan)
         if planned is None:
             return f"/import/{kind}/{word}"
         kept_of(visit).drop(word)
         title = f"{visit.say(f'web.import_{kind}')} {sending.file}"
         # A lock or somebody else's turn in this browser neither stops it nor signs it as somebody else.
-        steps_of = partial(_signed, planned, as_confirmed(visit))
+        steps_of = partial(_signed, planned, as_confirmed(visit), noted)
         job = jobs_of(visit).start(
             visit, title, back=WHERE[kind], total=len(planned), steps=steps_of, words=SIGNED
         )
@@ -176,7 +177,7 @@ async def confirm(visit: Visit) -> web.StreamResponse:
         return WHERE[kind]
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back=WHERE[kind])
     except BanjianError as error:
         return await _looked(visit, error)
 
@@ -198,12 +199,14 @@ async def template(visit: Visit) -> web.Response:
     return download(f"{visit.say(f'web.import_{kind}')}.xlsx", body, kind=XLSX)
 
 
-async def _signed(planned: Sequence[Step], visit: Visit, job: Job) -> AsyncGenerator[None, None]:
+async def _signed(
+    planned: Sequence[Step], visit: Visit, noted: Noting, job: Job
+) -> AsyncGenerator[None, None]:
     """Sign one act after the other, each a turn of its own on the ledger's thread."""
     signer = visit.person.signer
     for step in planned:
         await require_unlocked(visit)
-        await visit.write(partial(_store, step, signer))
+        await noted.write(partial(_store, step, signer))
         job.done += 1
         yield
     job.result = visit.say("web.import_signed", count=job.done)

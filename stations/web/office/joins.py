@@ -14,6 +14,7 @@ from stations.office.joindesk import approve_waiting, join_office
 from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.office.desk import (
+    Noting,
     at_county,
     download,
     kept_of,
@@ -74,7 +75,7 @@ async def approve_one(visit: Visit) -> web.StreamResponse:
     refused: list[KeyState] = []
     anyway = bool(first(form, "anyway"))
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         def work(ledger: Ledger) -> tuple[KeyState, ...]:
             require_county(ledger)
             office = _office(visit, ledger)
@@ -83,14 +84,14 @@ async def approve_one(visit: Visit) -> web.StreamResponse:
                 ledger, office, waiting, visit.person.signer, register=ledger.register, anyway=anyway
             )
 
-        states = await visit.write(work)
+        states = await noted.write(work)
         refused.extend(state for state in states if state.error is not None)
         if not refused:
             visit.tell("web.join_approved", count=len(states))
         return "/joins"
 
     try:
-        answer = await once(visit, form, act)
+        answer = await once(visit, form, act, back="/joins")
     except BanjianError as error:
         return await _shown(visit, error, [])
     return await _shown(visit, None, refused) if refused else answer
@@ -101,7 +102,7 @@ async def refuse_one(visit: Visit) -> web.StreamResponse:
     form = await form_of(visit)
     name = visit.request.match_info["name"]
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         if not first(form, "sure"):
             raise InputError("web.tick_first")
 
@@ -110,12 +111,12 @@ async def refuse_one(visit: Visit) -> web.StreamResponse:
             office = _office(visit, ledger)
             office.reject(_waiting(office, name), visit.person.signer, reason=first(form, "reason").strip())
 
-        await visit.write(work)
+        await noted.write(work)
         visit.tell("web.join_refused")
         return "/joins"
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back="/joins")
     except BanjianError as error:
         return await _shown(visit, error, [])
 

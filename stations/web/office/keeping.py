@@ -19,7 +19,7 @@ from stations.texts import Say
 from stations.web.answers import status_of
 from stations.web.headers import from_here
 from stations.web.jobs import Job, jobs_of
-from stations.web.office.desk import kept_of, new_word, once
+from stations.web.office.desk import Noting, kept_of, new_word, once
 from stations.web.render import message_of, render
 from stations.web.tablesheets import with_excel
 from stations.web.visit import Visit, first, form_of, page, see_other
@@ -63,7 +63,7 @@ async def backup(visit: Visit) -> web.StreamResponse:
     """Write a backup now; into the folder of the settings, or another that somebody at this machine names."""
     form = await form_of(visit)
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         named = first(form, "folder").strip()
         configured = visit.office.config.backup_dir
         if named and named != configured and not from_here(visit.request):
@@ -80,7 +80,7 @@ async def backup(visit: Visit) -> web.StreamResponse:
         return WHERE
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back=WHERE)
     except BanjianError as error:
         return await _shown(visit, error, folder=first(form, "folder"))
 

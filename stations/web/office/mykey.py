@@ -23,7 +23,7 @@ from stations.office.newkeys import SUFFIX, checked_passphrase, make_key
 from stations.office.resetting import BROUGHT_BYTES_MAX
 from stations.office.resetting import bring as bring_key
 from stations.web.answers import status_of
-from stations.web.office.desk import download, new_word, once, require_here, sent_file
+from stations.web.office.desk import Noting, download, new_word, once, require_here, sent_file
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, open_page, see_other
 
@@ -50,7 +50,7 @@ async def make(visit: Visit) -> web.StreamResponse:
     require_here(visit)
     form = await form_of(visit)
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         no = checked_number(first(form, "no").strip())
         passphrase = checked_passphrase(first(form, "passphrase"))
         if passphrase != first(form, "again"):
@@ -70,7 +70,7 @@ async def make(visit: Visit) -> web.StreamResponse:
         return f"/my-key?made={path.stem}"
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back="/my-key")
     except BanjianError as error:
         return await _shown(visit, form, error)
 

@@ -36,6 +36,7 @@ from stations.web.browsers import Person
 from stations.web.keyholders import envelope_of, own_stations
 from stations.web.lists import send_workbook
 from stations.web.office.desk import (
+    Noting,
     at_county,
     download,
     new_word,
@@ -120,7 +121,7 @@ async def give(visit: Visit) -> web.StreamResponse:
     form = await form_of(visit)
     no = visit.request.match_info["no"]
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         checked_number(no)
         reason, days = first(form, "reason"), first(form, "days")
         if reason not in REASONS:
@@ -143,13 +144,13 @@ async def give(visit: Visit) -> web.StreamResponse:
                     days=int(days) if days.isascii() and days.isdigit() else 0,
                 )  # fmt: skip
 
-        await visit.write(work)
+        await noted.write(work)
         await visit.office.access.aside(lambda: put_in_place(folder, no, made))
         visit.tell("web.newkey_given", no=no)
         return f"/new-keys?given={no}"
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back="/new-keys")
     except BanjianError as error:
         return await _form_page(visit, form, error)
 
@@ -182,17 +183,17 @@ async def confirm_one(visit: Visit) -> web.StreamResponse:
     form = await form_of(visit)
     no, key = visit.request.match_info["no"], first(form, "key")
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         def work(ledger: Ledger) -> None:
             require_county(ledger)
             confirm(ledger, ledger.register, visit.person.signer, _given(ledger, no, key))
 
-        await visit.write(work)
+        await noted.write(work)
         visit.tell("web.newkey_confirmed", no=no)
         return "/new-keys"
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back="/new-keys")
     except BanjianError as error:
         return await _list_page(visit, error)
 

@@ -38,6 +38,7 @@ from stations.web.answers import status_of
 from stations.web.keyholders import envelope_of
 from stations.web.lists import send_workbook
 from stations.web.office.desk import (
+    Noting,
     at_county,
     download,
     new_word,
@@ -104,7 +105,7 @@ async def enrol_one(visit: Visit) -> web.StreamResponse:
     """Enrol somebody with a key made here or one that a request brings."""
     form = await form_of(visit)
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         person = NewPerson(
             no=checked_number(first(form, "no").strip()),
             name=first(form, "name").strip(),
@@ -121,13 +122,13 @@ async def enrol_one(visit: Visit) -> web.StreamResponse:
             with only_if_enrolled(made):
                 enrol(ledger.knowledge.registry, ledger.register, visit.person.signer, person, key)
 
-        await _written(visit, work, made)
+        await _written(noted, visit, work, made)
         told = "web.person_added_namesake" if others else "web.person_added"
         visit.tell(told, name=person.name, no=person.no, others=visit.say("list.and").join(others))
         return f"/people/{person.no}"
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back="/people")
     except BanjianError as error:
         return await _enrol_form(visit, form, error)
 
@@ -186,7 +187,7 @@ async def new_key_for(visit: Visit) -> web.StreamResponse:
     no = visit.request.match_info["no"]
     reason = "compromised" if first(form, "known") else "retired"
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         key, made = await _key_for(visit, form, no, _free_name(visit, no))
 
         def work(ledger: Ledger) -> None:
@@ -194,12 +195,12 @@ async def new_key_for(visit: Visit) -> web.StreamResponse:
             with only_if_enrolled(made):
                 give_new_key(ledger, ledger.register, visit.person.signer, no=no, key=key, reason=reason)
 
-        await _written(visit, work, made)
+        await _written(noted, visit, work, made)
         visit.tell("web.key_given", no=no)
         return f"/people/{no}"
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back="/people")
     except BanjianError as error:
         return await _person_page(visit, error)
 
@@ -231,17 +232,17 @@ async def _signed(
     """Sign something about a person once and go back to her page, which says what was done or why not."""
     path = f"/people/{visit.request.match_info['no']}"
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         def on_thread(ledger: Ledger) -> None:
             require_county(ledger)
             work(ledger, visit.person.signer)
 
-        await visit.write(on_thread)
+        await noted.write(on_thread)
         visit.tell(told, **words)
         return where or path
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back="/people")
     except BanjianError as error:
         return await _person_page(visit, error)
 
@@ -271,10 +272,10 @@ async def _key_for(visit: Visit, form: Form, no: str, name: str) -> tuple[Enroll
     return key_of_signer(signer, ledger_id), path
 
 
-async def _written(visit: Visit, work: Callable[[Ledger], None], made: Path | None) -> None:
+async def _written(noted: Noting, visit: Visit, work: Callable[[Ledger], None], made: Path | None) -> None:
     """Write; where this is no county's desk, the key that was made for it goes again."""
     try:
-        await visit.write(work)
+        await noted.write(work)
     except ConfigError as error:
         if made is not None and error.code == "web.not_county":
             await visit.office.access.aside(lambda: made.unlink(missing_ok=True))

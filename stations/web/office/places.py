@@ -32,6 +32,7 @@ from stations.web import typed as typing
 from stations.web.answers import status_of
 from stations.web.lists import send_workbook
 from stations.web.office.desk import (
+    Noting,
     at_county,
     download,
     kept_of,
@@ -109,7 +110,7 @@ async def enrol_one(visit: Visit) -> web.StreamResponse:
     """Enrol a station, or one that was closed again."""
     form = await form_of(visit)
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         station = read_station(first(form, "station").strip().upper())
         name = first(form, "name").strip()
         if not name:
@@ -129,12 +130,12 @@ async def enrol_one(visit: Visit) -> web.StreamResponse:
             )
             ledger.register("enrol_station", facts, visit.person.signer)
 
-        await visit.write(work)
+        await noted.write(work)
         visit.tell("web.station_added", name=name, station=station)
         return f"/stations/{station}"
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back="/stations")
     except BanjianError as error:
         return await _new_form(visit, form, error)
 
@@ -148,18 +149,18 @@ async def invite_one(visit: Visit) -> web.StreamResponse:
     """Write an invite for a station."""
     form = await form_of(visit)
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         offer = _offer(visit, form)
 
         def work(ledger: Ledger) -> MadeInvite:
             require_county(ledger)
             return _made(ledger, visit.person.signer, offer, visit)
 
-        made = await visit.write(work)
+        made = await noted.write(work)
         return f"/invites/{kept_of(visit).keep(visit.person.staff_no, made)}"
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back="/stations")
     except BanjianError as error:
         return await _station_page(visit, form, error)
 
@@ -197,7 +198,7 @@ async def close_one(visit: Visit) -> web.StreamResponse:
     form = await form_of(visit)
     station = read_station(visit.request.match_info["station"])
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         if not first(form, "sure"):
             raise InputError("web.tick_first")
 
@@ -208,12 +209,12 @@ async def close_one(visit: Visit) -> web.StreamResponse:
             facts = registry_actions.close_station(station=station)
             ledger.register("close_station", facts, visit.person.signer)
 
-        await visit.write(work)
+        await noted.write(work)
         visit.tell("web.station_closed", station=station)
         return "/stations"
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back="/stations")
     except BanjianError as error:
         return await _station_page(visit, {}, error)
 

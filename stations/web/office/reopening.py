@@ -25,6 +25,7 @@ from ledger.types import StationId
 from stations.office.servicekeys import BUNDLE, enrol_service_keys, require_registry
 from stations.web.answers import status_of
 from stations.web.office.desk import (
+    Noting,
     new_word,
     once,
     registrar_page,
@@ -68,7 +69,7 @@ async def reopen(visit: Visit) -> web.StreamResponse:
     form = await form_of(visit)
     kind = KINDS.get(visit.request.match_info["kind"])
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         if kind is None:
             raise InputError("web.no_page", path=visit.request.path[:80])
         if not first(form, "sure"):
@@ -87,12 +88,12 @@ async def reopen(visit: Visit) -> web.StreamResponse:
                 kind, station, signer or visit.person.signer, newest=seen[0] if seen else b""
             )
 
-        await visit.write(work)
+        await noted.write(work)
         visit.tell("web.reopen_done", kind=visit.say(f"kind.{kind}"))
         return WHERE
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back=WHERE)
     except BanjianError as error:
         return await _shown(visit, error)
 
@@ -101,7 +102,7 @@ async def enrol_keys(visit: Visit) -> web.StreamResponse:
     """Enrol the keys with which the county gives receipts and reads sticks."""
     form = await form_of(visit)
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         def work(ledger: Ledger) -> int:
             station = _county(ledger)
             require_registry(ledger, station, elsewhere="county.keys_elsewhere")
@@ -115,11 +116,11 @@ async def enrol_keys(visit: Visit) -> web.StreamResponse:
             )
             return sum(one.now for one in done)
 
-        visit.tell("web.reopen_keys_done", count=await visit.write(work))
+        visit.tell("web.reopen_keys_done", count=await noted.write(work))
         return WHERE
 
     try:
-        return await once(visit, form, act)
+        return await once(visit, form, act, back=WHERE)
     except BanjianError as error:
         return await _shown(visit, error)
 
@@ -135,14 +136,14 @@ async def accept(visit: Visit) -> web.StreamResponse:
     form = await form_of(visit)
     await require_own_station(visit)
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         if not first(form, "sure"):
             raise InputError("web.tick_first")
-        await visit.write(accept_county_note)
+        await noted.write(accept_county_note)
         visit.tell("web.accept_done")
         return "/safe"
 
-    return await once(visit, form, act)
+    return await once(visit, form, act, back="/safe")
 
 
 async def seen(visit: Visit) -> web.StreamResponse:
@@ -155,13 +156,13 @@ async def seen(visit: Visit) -> web.StreamResponse:
     form = await form_of(visit)
     await require_own_station(visit)
 
-    async def act() -> str:
+    async def act(noted: Noting) -> str:
         if not first(form, "sure"):
             raise InputError("web.tick_first")
-        visit.tell("web.seen_done", count=await visit.write(mark_seen))
+        visit.tell("web.seen_done", count=await noted.write(mark_seen))
         return "/safe"
 
-    return await once(visit, form, act)
+    return await once(visit, form, act, back="/safe")
 
 
 def _county(ledger: Ledger) -> StationId:
