@@ -82,7 +82,8 @@ async def backup(visit: Visit) -> web.StreamResponse:
     try:
         return await once(visit, form, act, back=WHERE)
     except BanjianError as error:
-        return await _shown(visit, error, folder=first(form, "folder"))
+        # The job keeps it, and with it would keep what the form brought.
+        return await _shown(visit, error.with_traceback(None), folder=first(form, "folder"))
 
 
 def _backing_up(visit: Visit, folder: Path) -> Job:
