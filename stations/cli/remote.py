@@ -137,7 +137,7 @@ def mark_seen_remote(home: Home) -> int:
     return int(decode_value(ask(home, "POST", "/seen", b""), SEEN))
 
 
-def sync_remote(home: Home, told: Callable[[SoFar], None]) -> Outcome:
+def sync_remote(home: Home, told: Callable[[SoFar], None] | None = None) -> Outcome:
     """Have the running server sync now; returns what that brought.
 
     Args:

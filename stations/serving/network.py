@@ -163,7 +163,7 @@ class Network:
         if self.link is not None and self._keeps_in_step and self._loop is None:
             self._loop = asyncio.create_task(self._keep_in_step(self.link))
 
-    async def sync_once(self, told: Callable[[SoFar], None]) -> Outcome:
+    async def sync_once(self, told: Callable[[SoFar], None] | None = None) -> Outcome:
         """Sync without listening or keeping in step: for one command that holds the lock.
 
         Args:

@@ -170,7 +170,7 @@ def encode_broken_off(error: BanjianError, by_now: SoFar) -> str:
     return json.dumps({"failure": error_object(error), "so_far": brought}, ensure_ascii=False)
 
 
-def decode_outcome(text: str, told: Callable[[SoFar], None]) -> Outcome:
+def decode_outcome(text: str, told: Callable[[SoFar], None] | None) -> Outcome:
     """Return what a sync brought.
 
     Args:
@@ -185,7 +185,9 @@ def decode_outcome(text: str, told: Callable[[SoFar], None]) -> Outcome:
     failure, by_now = answer.get("failure"), answer.get("so_far")
     try:
         if isinstance(failure, dict) and isinstance(by_now, dict):
-            told(SoFar(**{name: int(str(by_now[name])) for name in ("sessions", "sent", "stored")}))
+            brought = SoFar(**{name: int(str(by_now[name])) for name in ("sessions", "sent", "stored")})
+            if told is not None:
+                told(brought)
             raise error_of(failure)
         return Outcome(
             torn=int(str(answer["torn"])),
