@@ -46,8 +46,8 @@ def is_resident_number(text: str) -> bool:
 def split_resident(text: str) -> tuple[str, str]:
     """Return what stands before a resident number at the end of a text, and that number; "" for none.
 
-    A scan gun types behind whatever stands already where the cursor is. That is kept code point by code point:
-    an input method may widen the number, never what stands before it.
+    A scan gun types behind whatever stands already where the cursor is. That is kept code point by code
+    point: an input method may widen the number, never what stands before it.
     """
     typed = text.rstrip()
     before, last = typed[:-RESIDENT_CHARS], typed[-RESIDENT_CHARS:]

@@ -71,11 +71,24 @@ async def keep(visit: Visit) -> web.Response:
     action, page = own_path(first(form, KEPT_ACTION)), own_path(first(form, KEPT_PAGE))
     if not title_of(action):
         raise InputError("web.no_page", path=action[:80])
-    draft = draft_of(visit, form, page=page, action=action)
-    if not is_over(visit, draft.word):
-        drafts = drafts_of(visit)
-        await visit.office.access.aside(lambda: drafts.keep(draft))
+    await keep_unless_over(visit, draft_of(visit, form, page=page, action=action))
     return answer({"kept": True})
+
+
+async def keep_unless_over(visit: Visit, draft: Draft) -> None:
+    """Keep a draft, unless its form was signed or thrown away meanwhile.
+
+    Raises:
+        InputError: ``web.draft_large``, ``web.drafts_full``.
+        AuthorityError: ``web.form`` for a word that no page gave out. StoreError: ``store.*``.
+    """
+    if is_over(visit, draft.word):
+        return
+    drafts = drafts_of(visit)
+    await visit.office.access.aside(lambda: drafts.keep(draft))
+    if is_over(visit, draft.word):
+        # Signed while this was written down: it would come back as if it had not been.
+        await visit.office.access.aside(lambda: drafts.drop(draft.staff_no, draft.word))
 
 
 async def drop(visit: Visit) -> web.Response:
