@@ -16,7 +16,7 @@ from ledger.days.calendar import local_date
 from ledger.errors import BanjianError
 from ledger.facade import CaseRow, Ledger
 from ledger.types import CaseId
-from stations.province.hidden import number_forms, shows_name, shows_number, whole_number
+from stations.province.hidden import number_forms, shows_name, shows_number, tells_who, whole_number
 from stations.province.settings import PlatformSettings
 from stations.sheetin.clean import fold
 from stations.sheetin.faults import Faults
@@ -167,6 +167,7 @@ def match_rows(
                 external_of(case),
                 standing_of(case),
                 contradictions(case, row, numbers.get(case.case_id, "")),
+                bool(case.applicant and numbers.get(case.case_id)),
             )
             for case in seen
         ]
@@ -186,12 +187,14 @@ class _Fit(NamedTuple):
     Attributes:
         external_no: its number in the platform, "" for none.
         contradicting: in what the two contradict each other.
+        known: whether name and number of its applicant are known here.
     """
 
     case: CaseRow
     external_no: str
     standing: Standing
     contradicting: tuple[str, ...]
+    known: bool
 
 
 def _match(row: ExportRow, fits: Sequence[_Fit], *, by_number: bool) -> Match:
@@ -215,9 +218,10 @@ def _match(row: ExportRow, fits: Sequence[_Fit], *, by_number: bool) -> Match:
 def _item_alone(fit: _Fit, row: ExportRow) -> bool:
     """Whether the name and the number agree, and the platform has another code and title for the item.
 
-    Under our own number that is the same matter: it is shown beside the row before anything is linked.
+    Under our own number that is the same matter: who links it looks at both first. What is hidden altogether
+    agrees with everybody.
     """
-    return fit.contradicting == ("item",) and bool(fit.case.applicant and row.applicant and row.id_no)
+    return fit.contradicting == ("item",) and fit.known and tells_who(row.applicant, row.id_no)
 
 
 def _refused(row: ExportRow, fits: Sequence[_Fit]) -> Match:
@@ -227,8 +231,8 @@ def _refused(row: ExportRow, fits: Sequence[_Fit]) -> Match:
     if void:
         return Match(row=row, outcome="void", case=void[0].case if len(void) == 1 else None)
     if len(differing) == 1:
-        case, _, _, contradicting = differing[0]
-        return Match(row=row, outcome="differs", case=case, contradicting=contradicting)
+        one = differing[0]
+        return Match(row=row, outcome="differs", case=one.case, contradicting=one.contradicting)
     if differing:
         shared = tuple(one for one in differing[0].contradicting if all(one in fit[3] for fit in differing))
         return Match(row=row, outcome="differs", contradicting=shared)

@@ -438,7 +438,8 @@ def test_a_list_holds_only_what_one_has_acted_on_oneself(counter: Counter) -> No
 def outcomes(page: Page) -> dict[str, str]:
     """Return what is said of each row of the list, by the platform's number."""
     found = re.findall(
-        r'class="match match-([a-z]+)">[^<]*</span></td><td class="number">(\d+)</td>', page.text
+        r'class="match match-([a-z]+)">[^<]*</span>(?: <label.*?</label>)?</td><td class="number">(\d+)</td>',
+        page.text,
     )
     return {number: outcome for outcome, number in found}
 
@@ -528,6 +529,35 @@ def test_what_a_platform_hides_or_spells_otherwise_is_no_contradiction(
     assert told["33038229700"][1] == "可关联，但事项不同，请先核对", (
         "the other item is told before it is linked"
     )
+    # One press links what nobody has to look at; of the others only those that somebody has compared.
+    assert "关联 0 件" in page.text and "另有 5 件写法不同" in page.text
+    assert "已关联 0 件" in finished(desk, desk.post("/platform/link")).text
+    ticked = finished(desk, desk.post("/platform/link", {"compared": ["33038229703", "33038229711"]}))
+    assert "已关联 1 件" in ticked.text
+    numbers = [external_of(counter, case) for case in (*cases, *others)]
+    assert numbers == ["", "", "", "33038229703", "", "", ""]
+
+
+def test_what_is_hidden_altogether_is_no_sign_that_another_item_is_the_same(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    one = "11010519491231002X"
+    cases = [receive(desk, "江全藏", one), receive(desk, "江没号"), receive(desk, "江写号", one)]
+    shown = [(STARS, "*****"), ("江**", one), ("江*号", "1101..........002X")]
+    rows = [
+        [f"3303822973{at}", numbered(desk, case), "QT-9999", "平台自己的叫法", name, number, "已受理"]
+        for at, (case, (name, number)) in enumerate(zip(cases, shown, strict=True))
+    ]
+    head = [*HEAD[:1], "本地编号", *HEAD[1:6]]
+    raw = make(tmp_path / "all_hidden.xlsx", 办件=[head, *rows]).read_bytes()
+    page = desk.post("/platform/list", {}, {"file": ("导出.xlsx", raw)})
+    assert outcomes(page) == {"33038229730": "differs", "33038229731": "differs", "33038229732": "link"}
+
+
+def test_a_name_without_its_dot_is_the_same_name(desk: Desk, tmp_path: Path) -> None:
+    receive(desk, "哈力克·买买提")
+    rows = [["33038229740", PERMIT, "", "哈力克买买提", "", "已受理", "", "2026-03-02"]]
+    assert outcomes(read_list(desk, tmp_path, rows)) == {"33038229740": "link"}
 
 
 def test_an_older_form_of_a_number_finds_the_case(desk: Desk, tmp_path: Path) -> None:
