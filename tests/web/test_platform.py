@@ -104,6 +104,23 @@ def test_a_number_sent_several_times_at_one_moment_is_signed_once(counter: Count
     assert [step.action for step in state.steps].count("link_external") == 1
 
 
+def test_another_number_under_the_word_of_one_that_was_signed_is_asked_about(tmp_path: Path) -> None:
+    folder = tmp_path / "county"
+    with serving(folder) as counter:
+        desk, clock = counter.desk("C1"), counter.clock
+        case, other = receive(desk, "先录的"), receive(desk, "后录的")
+        fields = {"case": case, "f.external_no": "33038226078", "once": "c" * 24}
+        others = [{**fields, "f.external_no": "33038226079"}, {**fields, "case": other}]
+        assert desk.send("/platform/enter", fields).status == 303
+        # "Back" in a browser, and another number or case: nobody is told that it is noted.
+        assert [desk.send("/platform/enter", one).code for one in others] == ["web.signed_before"] * 2
+    with serving(folder, clock=clock) as counter:
+        desk = counter.desk("C1")
+        assert desk.send("/platform/enter", fields).status == 303
+        assert [desk.send("/platform/enter", one).code for one in others] == ["web.signed_before"] * 2
+        assert (external_of(counter, case), external_of(counter, other)) == ("33038226078", "")
+
+
 def test_two_people_of_a_station_do_not_link_the_same_list_at_once(
     counter: Counter, desk: Desk, tmp_path: Path
 ) -> None:
