@@ -191,7 +191,7 @@ async def ended(visit: Visit, word: str, where: str = "") -> None:
         where: the page of what it became; "" for nothing.
     """
     drafts, staff_no = drafts_of(visit), visit.person.staff_no
-    visit.browser.remember_done(_mark(word), where)
+    visit.browser.remember_done(mark(word), where)
     await visit.office.access.aside(lambda: drafts.drop(staff_no, word))
 
 
@@ -210,12 +210,12 @@ async def forget_below(visit: Visit, path: str) -> None:
 
 def is_over(visit: Visit, word: str) -> bool:
     """Tell whether a draft was signed or thrown away in this browser."""
-    return _mark(word) in visit.browser.done
+    return mark(word) in visit.browser.done
 
 
 def outcome_of(visit: Visit, word: str) -> str | None:
     """Return the page of what a draft became in this browser; "" for nothing, None while it is one."""
-    return visit.browser.done.get(_mark(word))
+    return visit.browser.done.get(mark(word))
 
 
 def new_word(visit: Visit) -> str:
@@ -233,5 +233,6 @@ def words_of(visit: Visit) -> OnceWords:
     return OnceWords(visit.office.home, visit.office.randomness)
 
 
-def _mark(word: str) -> str:
+def mark(word: str) -> str:
+    """Return under which one-time word a draft is known."""
     return f"draft {word}"

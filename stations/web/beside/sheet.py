@@ -22,7 +22,7 @@ from stations.web.beside.cases import AT_ONCE, is_pending, kept_list, pairs_of
 from stations.web.cases.acting import perform_once
 from stations.web.cases.casepage import case_id_of, heads_of
 from stations.web.cases.externals import ASKED
-from stations.web.cases.signedbefore import said_in, spent_on_another, stored_by
+from stations.web.cases.signedbefore import said_in, spent_on_another, stored_of
 from stations.web.lists import lines_max, send_workbook
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, own_path, see_other
@@ -52,7 +52,7 @@ async def enter(visit: Visit) -> web.StreamResponse:
         said = said_in(visit, filled)
 
         def work(ledger: Ledger) -> str:
-            if spent := stored_by(visit, ledger, first(form, "once")):
+            if spent := stored_of(visit, ledger, form):
                 if spent.said != said:
                     raise spent_on_another(ledger, spent)
                 return where
