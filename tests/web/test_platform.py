@@ -577,6 +577,22 @@ def test_a_name_without_its_dot_is_the_same_name(desk: Desk, tmp_path: Path) -> 
     assert outcomes(read_list(desk, tmp_path, rows)) == {"33038229740": "link"}
 
 
+def test_an_item_under_another_code_and_the_same_name_is_no_difference_either(
+    desk: Desk, tmp_path: Path
+) -> None:
+    for at, name in enumerate(("江同名", "江异名")):
+        enter(desk, receive(desk, name), f"3303822975{at}")
+    with_title = ["QT-9999", "食品经营许可（新办）"]
+    rows = [
+        ["33038229750", *with_title, "江同名", "", "已受理", "", "2026-03-02"],
+        ["33038229751", "QT-9999", "平台自己的叫法", "江异名", "", "已受理", "", "2026-03-02"],
+    ]
+    read_list(desk, tmp_path, rows)
+    table = sheet(desk.get("/platform/differences?format=xlsx").raw)
+    told = [row[2] for row in table if row[0].startswith("编号相同，申请人")]
+    assert "33038229750" not in told and "33038229751" in told
+
+
 def test_an_older_form_of_a_number_finds_the_case(desk: Desk, tmp_path: Path) -> None:
     receive(desk, "汪老号", "110105193803070558"[:17] + ric.calc_check_digit("110105193803070558"))
     page = read_list(
