@@ -286,9 +286,7 @@ def contradictions(case: CaseRow, row: ExportRow, id_no: str) -> tuple[str, ...]
     found = []
     if not same_name(case, row):
         found.append("applicant")
-    # Platforms have codes of their own: where the names are the same, so is the item.
-    named = bool(row.item) and fold(case.item_name) == fold(row.item)
-    if (row.item_code or row.item) and not same_item(case, row) and not named:
+    if (row.item_code or row.item) and not same_item(case, row):
         found.append("item")
     if not same_number(id_no, row):
         found.append("id_no")
@@ -313,8 +311,7 @@ def may_be_of(case: CaseRow, row: ExportRow, id_no: str) -> bool:
         row: of the platform's list.
         id_no: identity number of the applicant, "" where it is not known.
     """
-    named = bool(row.item) and fold(case.item_name) == fold(row.item)
-    if (row.item_code or row.item) and not same_item(case, row) and not named:
+    if (row.item_code or row.item) and not same_item(case, row):
         return False
     if id_no and _whole_number(row):
         return same_number(id_no, row)
@@ -323,10 +320,10 @@ def may_be_of(case: CaseRow, row: ExportRow, id_no: str) -> bool:
 
 
 def same_item(case: CaseRow, row: ExportRow) -> bool:
-    """Tell whether a row is of the case's item: by the code where the list has one, else by the name."""
-    if row.item_code:
-        return fold(case.item_code) == fold(row.item_code)
-    return fold(case.item_name) == fold(row.item)
+    """Tell whether a row is of the case's item: platforms have codes of their own for items of one name."""
+    if row.item_code and fold(case.item_code) == fold(row.item_code):
+        return True
+    return bool(row.item) and fold(case.item_name) == fold(row.item)
 
 
 def row_values(row: ExportRow) -> dict[str, str | int | bool]:

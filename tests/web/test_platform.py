@@ -593,6 +593,26 @@ def test_an_item_under_another_code_and_the_same_name_is_no_difference_either(
     assert "33038229750" not in told and "33038229751" in told
 
 
+def test_an_item_under_another_code_and_the_same_name_finds_the_case(desk: Desk, tmp_path: Path) -> None:
+    one = "11010519491231002X"
+    receive(desk, "江自编", one)
+    receive(desk, "江自名")
+    rows = [
+        [f"3303822976{at}", "QT-9999", title, name, number, "已受理", "", "2026-03-02"]
+        for at, (title, name, number) in enumerate(
+            [
+                ("食品经营许可（新办）", "江自编", one),
+                ("食品经营许可（新办）", "江自名", ""),
+                ("平台自己的叫法", "江自名", ""),
+                ("", "江自名", ""),
+            ]
+        )
+    ]
+    assert outcomes(read_list(desk, tmp_path, rows)) == {
+        "33038229760": "link", "33038229761": "link", "33038229762": "absent", "33038229763": "absent",
+    }  # fmt: skip
+
+
 def test_an_older_form_of_a_number_finds_the_case(desk: Desk, tmp_path: Path) -> None:
     receive(desk, "汪老号", "110105193803070558"[:17] + ric.calc_check_digit("110105193803070558"))
     page = read_list(
