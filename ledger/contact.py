@@ -13,7 +13,8 @@ from ledger.identity import check_id_number, phone_form
 PHONE_DIGITS_MIN: Final = 3
 PHONE_DIGITS_MAX: Final = 20
 """Most digits that stand together: with the country, the area and an extension none has more."""
-_RESIDENT_END: Final = re.compile(r"[0-9]{17}[0-9xX]\Z")
+RESIDENT_CHARS: Final = 18
+_RESIDENT: Final = re.compile(r"[0-9]{17}[0-9X]")
 _DIGITS: Final = re.compile(r"[0-9]+")
 
 
@@ -45,13 +46,15 @@ def is_resident_number(text: str) -> bool:
 def split_resident(text: str) -> tuple[str, str]:
     """Return what stands before a resident number at the end of a text, and that number; "" for none.
 
-    A scan gun types behind whatever stands already where the cursor is.
+    A scan gun types behind whatever stands already where the cursor is. That is kept code point by code
+    point: an input method may widen the number, never what stands before it.
     """
-    narrow = unicodedata.normalize("NFKC", text).strip()
-    found = _RESIDENT_END.search(narrow)
-    if found is None or not is_resident_number(found[0]):
+    typed = text.rstrip()
+    before, last = typed[:-RESIDENT_CHARS], typed[-RESIDENT_CHARS:]
+    number = unicodedata.normalize("NFKC", last).upper()
+    if _RESIDENT.fullmatch(number) is None or not is_resident_number(number):
         return text, ""
-    return narrow[: found.start()].strip(), found[0].upper()
+    return before.strip(), number
 
 
 def check_contact(texts: Mapping[str, str], *, whose: str = "applicant") -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 from ledger.days.calendar import local_date
 from ledger.facade import CaseRow
 from ledger.types import CaseId
-from stations.province.exported import ExportRow, Unread, same_item, same_name, same_number
+from stations.province.exported import ExportRow, Unread, contradictions
 from stations.province.known import Known
 from stations.province.settings import PlatformSettings
 
@@ -88,12 +88,13 @@ def _differing(
     case: CaseRow, known: Known, row: ExportRow, settings: PlatformSettings, id_no: str
 ) -> list[Difference]:
     found: list[Difference] = []
-    other = not same_number(id_no, row)
+    contrary = contradictions(case, row, id_no)
+    other = "id_no" in contrary
 
     def note(kind: Kind) -> None:
         found.append(Difference(kind=kind, case=case, known=known, row=row, other_number=other))
 
-    if other or not (same_name(case, row) and (same_item(case, row) or not (row.item_code or row.item))):
+    if contrary:
         note("mismatch")
     state, result = settings.state(row.state), settings.result(row.result)
     # A platform that tells one column gives the result as the state.

@@ -16,7 +16,7 @@ from ledger.days.calendar import local_date
 from ledger.errors import BanjianError
 from ledger.facade import CaseRow, Ledger
 from ledger.types import CaseId
-from stations.province.hidden import number_forms, shows_name, shows_number, whole_number
+from stations.province.hidden import number_forms, shows_name, shows_number, tells_who, whole_number
 from stations.province.settings import PlatformSettings
 from stations.sheetin.clean import fold
 from stations.sheetin.faults import Faults
@@ -167,6 +167,7 @@ def match_rows(
                 external_of(case),
                 standing_of(case),
                 contradictions(case, row, numbers.get(case.case_id, "")),
+                bool(case.applicant and numbers.get(case.case_id)),
             )
             for case in seen
         ]
@@ -186,12 +187,14 @@ class _Fit(NamedTuple):
     Attributes:
         external_no: its number in the platform, "" for none.
         contradicting: in what the two contradict each other.
+        known: whether name and number of its applicant are known here.
     """
 
     case: CaseRow
     external_no: str
     standing: Standing
     contradicting: tuple[str, ...]
+    known: bool
 
 
 def _match(row: ExportRow, fits: Sequence[_Fit], *, by_number: bool) -> Match:
@@ -215,9 +218,10 @@ def _match(row: ExportRow, fits: Sequence[_Fit], *, by_number: bool) -> Match:
 def _item_alone(fit: _Fit, row: ExportRow) -> bool:
     """Whether the name and the number agree, and the platform has another code and title for the item.
 
-    Under our own number that is the same matter: it is shown beside the row before anything is linked.
+    Under our own number that is the same matter: who links it looks at both first. What is hidden altogether
+    agrees with everybody.
     """
-    return fit.contradicting == ("item",) and bool(fit.case.applicant and row.applicant and row.id_no)
+    return fit.contradicting == ("item",) and fit.known and tells_who(row.applicant, row.id_no)
 
 
 def _refused(row: ExportRow, fits: Sequence[_Fit]) -> Match:
@@ -227,8 +231,8 @@ def _refused(row: ExportRow, fits: Sequence[_Fit]) -> Match:
     if void:
         return Match(row=row, outcome="void", case=void[0].case if len(void) == 1 else None)
     if len(differing) == 1:
-        case, _, _, contradicting = differing[0]
-        return Match(row=row, outcome="differs", case=case, contradicting=contradicting)
+        one = differing[0]
+        return Match(row=row, outcome="differs", case=one.case, contradicting=one.contradicting)
     if differing:
         shared = tuple(one for one in differing[0].contradicting if all(one in fit[3] for fit in differing))
         return Match(row=row, outcome="differs", contradicting=shared)
@@ -282,9 +286,7 @@ def contradictions(case: CaseRow, row: ExportRow, id_no: str) -> tuple[str, ...]
     found = []
     if not same_name(case, row):
         found.append("applicant")
-    # Platforms have codes of their own: where the names are the same, so is the item.
-    named = bool(row.item) and fold(case.item_name) == fold(row.item)
-    if (row.item_code or row.item) and not same_item(case, row) and not named:
+    if (row.item_code or row.item) and not same_item(case, row):
         found.append("item")
     if not same_number(id_no, row):
         found.append("id_no")
@@ -309,8 +311,7 @@ def may_be_of(case: CaseRow, row: ExportRow, id_no: str) -> bool:
         row: of the platform's list.
         id_no: identity number of the applicant, "" where it is not known.
     """
-    named = bool(row.item) and fold(case.item_name) == fold(row.item)
-    if (row.item_code or row.item) and not same_item(case, row) and not named:
+    if (row.item_code or row.item) and not same_item(case, row):
         return False
     if id_no and _whole_number(row):
         return same_number(id_no, row)
@@ -319,10 +320,10 @@ def may_be_of(case: CaseRow, row: ExportRow, id_no: str) -> bool:
 
 
 def same_item(case: CaseRow, row: ExportRow) -> bool:
-    """Tell whether a row is of the case's item: by the code where the list has one, else by the name."""
-    if row.item_code:
-        return fold(case.item_code) == fold(row.item_code)
-    return fold(case.item_name) == fold(row.item)
+    """Tell whether a row is of the case's item: platforms have codes of their own for items of one name."""
+    if row.item_code and fold(case.item_code) == fold(row.item_code):
+        return True
+    return bool(row.item) and fold(case.item_name) == fold(row.item)
 
 
 def row_values(row: ExportRow) -> dict[str, str | int | bool]:

@@ -13,12 +13,13 @@ from stations.sheetin.clean import fold
 
 _SIGNS: Final = "*\uff0a\u00d7\u25cf\u25cb\u25ce\u3007?\uff1f#\u67d0"
 """Stars, crosses, circles, question marks, and the word 某."""
-_IN_NUMBER: Final = re.compile(f"[{_SIGNS}\u2022\u00b7]+|(?<=[0-9])X{{2,}}|(?<=[0-9])X(?=[0-9])")
+_IN_NUMBER: Final = re.compile(f"[{_SIGNS}\u2022\u00b7._\u2014]+|(?<=[0-9])X{{2,}}|(?<=[0-9])X(?=[0-9])")
 """An X at the end of a number is its check digit; several, or one inside, hide something."""
 _IN_NAME: Final = re.compile(f"[{_SIGNS}]+|(?<=[\u4e00-\u9fff])x+")
 _BEFORE: Final = re.compile(f"\\A[^0-9A-Z{_SIGNS}\u2022\u00b7]+")
-_DOTS: Final = dict.fromkeys(map(ord, NAME_DOTS), "\u00b7")
-_DOTS_SHOWN: Final = {dot: to for dot, to in _DOTS.items() if chr(dot) not in _SIGNS}
+_DOTS: Final = "\u00b7", ""
+"""As which dots are compared: platforms write others, or none."""
+DIGITS_TELLING: Final = 4
 _WEIGHTS: Final = tuple(2 ** (17 - at) % 11 for at in range(17))
 
 
@@ -54,9 +55,21 @@ def shows_name(shown: str, name: str) -> bool:
     """Tell whether what is shown of a name may be of one that is known; where one is missing, it may."""
     if not shown or not name:
         return True
-    parts = _IN_NAME.split(fold(shown).translate(_DOTS_SHOWN))
-    shape = ".+".join(re.escape(one) for one in parts)
-    return re.fullmatch(shape, fold(name).translate(_DOTS)) is not None
+    return any(_fits(_with_dots(fold(shown), dot, but=_SIGNS), _with_dots(fold(name), dot)) for dot in _DOTS)
+
+
+def tells_who(name: str, number: str) -> bool:
+    """Tell whether a name and a number show enough to say whose they are: a character, and four digits."""
+    return bool(_IN_NAME.sub("", fold(name))) and len(_IN_NUMBER.sub("", _shown(number))) >= DIGITS_TELLING
+
+
+def _fits(shown: str, name: str) -> bool:
+    shape = ".+".join(re.escape(one) for one in _IN_NAME.split(shown))
+    return re.fullmatch(shape, name) is not None
+
+
+def _with_dots(name: str, dot: str, *, but: str = "") -> str:
+    return name.translate({ord(one): dot for one in NAME_DOTS if one not in but})
 
 
 def _shown(number: str) -> str:

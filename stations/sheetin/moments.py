@@ -16,6 +16,9 @@ _MORNING: Final = ("上午", "早上", "早晨")
 _NIGHT: Final = ("凌晨", "am", "a.m.")
 _AFTERNOON: Final = ("下午", "傍晚", "晚上", "晚", "pm", "p.m.")
 _NOON: Final = ("中午",)
+_LATE: Final = ("晚上", "晚")
+_LATE_FROM: Final = 5
+"""At one o'clock "in the evening" is after midnight: of which day, only who wrote it knows."""
 _HALF: Final = "|".join(re.escape(one) for one in (*_MORNING, *_NIGHT, *_AFTERNOON, *_NOON))
 _TIME: Final = re.compile(
     rf"\s*t?\s*({_HALF})?\s*([0-9]{{1,2}})\s*(?::\s*([0-9]{{1,2}})(?::[0-9]{{1,2}}(?:\.[0-9]+)?)?"
@@ -55,13 +58,13 @@ def _time_of(timed: re.Match[str]) -> str:
     before, hours, minutes, spoken, half_past, behind = timed.groups()
     half, hour = (before or behind or "").lower(), int(hours)
     minute = 30 if half_past else int(minutes or spoken or 0)
-    if half in (*_MORNING, *_NIGHT) and hour > 12:
+    if (half in (*_MORNING, *_NIGHT) and hour > 12) or (half in _LATE and hour < _LATE_FROM):
         raise ValueError(hour)
     if half in _NIGHT and hour == 12:
         hour = 0
     elif (half in _AFTERNOON and hour < 12) or (half in _NOON and hour < 11):
         hour += 12
-    elif half in ("晚上", "晚") and hour == 12:
+    elif half in _LATE and hour == 12:
         hour = 24
     if (hour, minute) == (24, 0):
         return "23:59"

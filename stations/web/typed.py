@@ -71,11 +71,24 @@ async def keep(visit: Visit) -> web.Response:
     action, page = own_path(first(form, KEPT_ACTION)), own_path(first(form, KEPT_PAGE))
     if not title_of(action):
         raise InputError("web.no_page", path=action[:80])
-    draft = draft_of(visit, form, page=page, action=action)
-    if not is_over(visit, draft.word):
-        drafts = drafts_of(visit)
-        await visit.office.access.aside(lambda: drafts.keep(draft))
+    await keep_unless_over(visit, draft_of(visit, form, page=page, action=action))
     return answer({"kept": True})
+
+
+async def keep_unless_over(visit: Visit, draft: Draft) -> None:
+    """Keep a draft, unless its form was signed or thrown away meanwhile.
+
+    Raises:
+        InputError: ``web.draft_large``, ``web.drafts_full``.
+        AuthorityError: ``web.form`` for a word that no page gave out. StoreError: ``store.*``.
+    """
+    if is_over(visit, draft.word):
+        return
+    drafts = drafts_of(visit)
+    await visit.office.access.aside(lambda: drafts.keep(draft))
+    if is_over(visit, draft.word):
+        # Signed while this was written down: it would come back as if it had not been.
+        await visit.office.access.aside(lambda: drafts.drop(draft.staff_no, draft.word))
 
 
 async def drop(visit: Visit) -> web.Response:
@@ -178,7 +191,7 @@ async def ended(visit: Visit, word: str, where: str = "") -> None:
         where: the page of what it became; "" for nothing.
     """
     drafts, staff_no = drafts_of(visit), visit.person.staff_no
-    visit.browser.remember_done(_mark(word), where)
+    visit.browser.remember_done(mark(word), where)
     await visit.office.access.aside(lambda: drafts.drop(staff_no, word))
 
 
@@ -197,12 +210,12 @@ async def forget_below(visit: Visit, path: str) -> None:
 
 def is_over(visit: Visit, word: str) -> bool:
     """Tell whether a draft was signed or thrown away in this browser."""
-    return _mark(word) in visit.browser.done
+    return mark(word) in visit.browser.done
 
 
 def outcome_of(visit: Visit, word: str) -> str | None:
     """Return the page of what a draft became in this browser; "" for nothing, None while it is one."""
-    return visit.browser.done.get(_mark(word))
+    return visit.browser.done.get(mark(word))
 
 
 def new_word(visit: Visit) -> str:
@@ -220,5 +233,6 @@ def words_of(visit: Visit) -> OnceWords:
     return OnceWords(visit.office.home, visit.office.randomness)
 
 
-def _mark(word: str) -> str:
+def mark(word: str) -> str:
+    """Return under which one-time word a draft is known."""
     return f"draft {word}"

@@ -65,6 +65,8 @@ def _read(name: ListName, field: str, raw: Raw) -> Value | None:
         ("orders", "due_on", "2026-03-02 24:00:00", "2026-03-02 23:59"),
         ("orders", "due_on", "2026-03-02 00:00", "2026-03-02"),
         ("orders", "due_on", "2026-03-02 下班前", "2026-03-02"),
+        ("orders", "due_on", "2026-03-02 晚上12点", "2026-03-02 23:59"),
+        ("orders", "due_on", "2026-03-02 晚8点", "2026-03-02 20:00"),
     ],
 )
 def test_meaning(name: ListName, field: str, raw: Raw, value: Value | None) -> None:
@@ -94,6 +96,7 @@ def test_meaning(name: ListName, field: str, raw: Raw, value: Value | None) -> N
         ("staff", "roles", "登记员", "cell.choice"),
         ("orders", "due_on", "2026-03-02 上午17:00", "cell.day"),
         ("orders", "due_on", "2026-03-02 25:00", "cell.day"),
+        ("orders", "due_on", "2026-03-02 晚上1点", "cell.day"),
     ],
 )
 def test_refusal(name: ListName, field: str, raw: Raw, code: str) -> None:

@@ -168,6 +168,24 @@ def _fill(tab: Page, name: str) -> None:
 
 
 @pytest.mark.layer("browser")
+def test_what_is_typed_and_sent_at_once_is_kept_where_the_station_ends_on_the_way(
+    counter: Counter, desk: Desk, chromium_browser: Browser
+) -> None:
+    context = window(chromium_browser, desk)
+    tab = context.new_page()
+    tab.goto(HERE)
+    # It still says that it is there; what is signed comes nowhere any more.
+    tab.route(
+        f"**{HERE}", lambda route: route.abort() if route.request.method == "POST" else route.continue_()
+    )
+    tab.locator("#applicant-name").fill("半路断")
+    with tab.expect_event("requestfailed", lambda request: request.url.endswith(HERE)):
+        tab.locator("form[data-once] button:not([type=button]):not(.plain)").last.click(no_wait_after=True)
+    context.close()
+    assert "半路断" in desk.get("/receive").text
+
+
+@pytest.mark.layer("browser")
 def test_two_tabs_of_one_clerk(counter: Counter, desk: Desk, chromium_browser: Browser) -> None:
     context = window(chromium_browser, desk)
     left, right = context.new_page(), context.new_page()

@@ -104,6 +104,23 @@ def test_a_number_sent_several_times_at_one_moment_is_signed_once(counter: Count
     assert [step.action for step in state.steps].count("link_external") == 1
 
 
+def test_another_number_under_the_word_of_one_that_was_signed_is_asked_about(tmp_path: Path) -> None:
+    folder = tmp_path / "county"
+    with serving(folder) as counter:
+        desk, clock = counter.desk("C1"), counter.clock
+        case, other = receive(desk, "先录的"), receive(desk, "后录的")
+        fields = {"case": case, "f.external_no": "33038226078", "once": "c" * 24}
+        others = [{**fields, "f.external_no": "33038226079"}, {**fields, "case": other}]
+        assert desk.send("/platform/enter", fields).status == 303
+        # "Back" in a browser, and another number or case: nobody is told that it is noted.
+        assert [desk.send("/platform/enter", one).code for one in others] == ["web.signed_before"] * 2
+    with serving(folder, clock=clock) as counter:
+        desk = counter.desk("C1")
+        assert desk.send("/platform/enter", fields).status == 303
+        assert [desk.send("/platform/enter", one).code for one in others] == ["web.signed_before"] * 2
+        assert (external_of(counter, case), external_of(counter, other)) == ("33038226078", "")
+
+
 def test_two_people_of_a_station_do_not_link_the_same_list_at_once(
     counter: Counter, desk: Desk, tmp_path: Path
 ) -> None:
@@ -438,7 +455,8 @@ def test_a_list_holds_only_what_one_has_acted_on_oneself(counter: Counter) -> No
 def outcomes(page: Page) -> dict[str, str]:
     """Return what is said of each row of the list, by the platform's number."""
     found = re.findall(
-        r'class="match match-([a-z]+)">[^<]*</span></td><td class="number">(\d+)</td>', page.text
+        r'class="match match-([a-z]+)">[^<]*</span>(?: <label.*?</label>)?</td><td class="number">(\d+)</td>',
+        page.text,
     )
     return {number: outcome for outcome, number in found}
 
@@ -528,6 +546,71 @@ def test_what_a_platform_hides_or_spells_otherwise_is_no_contradiction(
     assert told["33038229700"][1] == "可关联，但事项不同，请先核对", (
         "the other item is told before it is linked"
     )
+    # One press links what nobody has to look at; of the others only those that somebody has compared.
+    assert "关联 0 件" in page.text and "另有 5 件写法不同" in page.text
+    assert "已关联 0 件" in finished(desk, desk.post("/platform/link")).text
+    ticked = finished(desk, desk.post("/platform/link", {"compared": ["33038229703", "33038229711"]}))
+    assert "已关联 1 件" in ticked.text
+    numbers = [external_of(counter, case) for case in (*cases, *others)]
+    assert numbers == ["", "", "", "33038229703", "", "", ""]
+
+
+def test_what_is_hidden_altogether_is_no_sign_that_another_item_is_the_same(
+    counter: Counter, desk: Desk, tmp_path: Path
+) -> None:
+    one = "11010519491231002X"
+    cases = [receive(desk, "江全藏", one), receive(desk, "江没号"), receive(desk, "江写号", one)]
+    shown = [(STARS, "*****"), ("江**", one), ("江*号", "1101..........002X")]
+    rows = [
+        [f"3303822973{at}", numbered(desk, case), "QT-9999", "平台自己的叫法", name, number, "已受理"]
+        for at, (case, (name, number)) in enumerate(zip(cases, shown, strict=True))
+    ]
+    head = [*HEAD[:1], "本地编号", *HEAD[1:6]]
+    raw = make(tmp_path / "all_hidden.xlsx", 办件=[head, *rows]).read_bytes()
+    page = desk.post("/platform/list", {}, {"file": ("导出.xlsx", raw)})
+    assert outcomes(page) == {"33038229730": "differs", "33038229731": "differs", "33038229732": "link"}
+
+
+def test_a_name_without_its_dot_is_the_same_name(desk: Desk, tmp_path: Path) -> None:
+    receive(desk, "哈力克·买买提")
+    rows = [["33038229740", PERMIT, "", "哈力克买买提", "", "已受理", "", "2026-03-02"]]
+    assert outcomes(read_list(desk, tmp_path, rows)) == {"33038229740": "link"}
+
+
+def test_an_item_under_another_code_and_the_same_name_is_no_difference_either(
+    desk: Desk, tmp_path: Path
+) -> None:
+    for at, name in enumerate(("江同名", "江异名")):
+        enter(desk, receive(desk, name), f"3303822975{at}")
+    with_title = ["QT-9999", "食品经营许可（新办）"]
+    rows = [
+        ["33038229750", *with_title, "江同名", "", "已受理", "", "2026-03-02"],
+        ["33038229751", "QT-9999", "平台自己的叫法", "江异名", "", "已受理", "", "2026-03-02"],
+    ]
+    read_list(desk, tmp_path, rows)
+    table = sheet(desk.get("/platform/differences?format=xlsx").raw)
+    told = [row[2] for row in table if row[0].startswith("编号相同，申请人")]
+    assert "33038229750" not in told and "33038229751" in told
+
+
+def test_an_item_under_another_code_and_the_same_name_finds_the_case(desk: Desk, tmp_path: Path) -> None:
+    one = "11010519491231002X"
+    receive(desk, "江自编", one)
+    receive(desk, "江自名")
+    rows = [
+        [f"3303822976{at}", "QT-9999", title, name, number, "已受理", "", "2026-03-02"]
+        for at, (title, name, number) in enumerate(
+            [
+                ("食品经营许可（新办）", "江自编", one),
+                ("食品经营许可（新办）", "江自名", ""),
+                ("平台自己的叫法", "江自名", ""),
+                ("", "江自名", ""),
+            ]
+        )
+    ]
+    assert outcomes(read_list(desk, tmp_path, rows)) == {
+        "33038229760": "link", "33038229761": "link", "33038229762": "absent", "33038229763": "absent",
+    }  # fmt: skip
 
 
 def test_an_older_form_of_a_number_finds_the_case(desk: Desk, tmp_path: Path) -> None:

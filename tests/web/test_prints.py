@@ -114,7 +114,9 @@ def test_a_slip_that_is_moved_is_not_shrunk(tab: Page, papers: dict[str, str], l
 def test_a_printed_list_says_who_came_and_shows_no_box(
     desk: Desk, chromium_browser: Browser, tmp_path: Path
 ) -> None:
-    name = name_of(imported(desk, tmp_path, people(2, 880)))
+    rows = people(2, 880)
+    unnumbered = [3, "村民无号", "", *rows[1][3:]]
+    name = name_of(imported(desk, tmp_path, [*rows, unnumbered]))
     scan(desk, name, id_number(880))
     context = window(chromium_browser, desk)
     tab = context.new_page()
@@ -127,8 +129,12 @@ def test_a_printed_list_says_who_came_and_shows_no_box(
         const seen = boxes.filter((one) => one.getClientRects().length).length;
         return [cell.innerText.trim(), after, seen]; })"""
     )
+    blank = tab.locator("td .id-no")
+    asked = blank.evaluate("field => getComputedStyle(field, '::placeholder').color")
+    lines = blank.evaluate("field => getComputedStyle(field).borderWidth")
     context.close()
-    assert told == [["已到", "none", 0], ["", '"未到"', 0]]
+    assert told == [["已到", "none", 0], ["", '"未到"', 0], ["", '"未到"', 0]]
+    assert asked == "rgba(0, 0, 0, 0)" and lines == "0px 0px 1px", "a line to write the number on"
 
 
 def test_a_training_ledger_says_so_on_every_sheet(tab: Page, papers: dict[str, str]) -> None:

@@ -72,6 +72,30 @@ def test_a_receipt_that_was_stored_is_not_signed_again(
         assert not TOKEN.findall(page) and "补打的回执不带评价码" in page
 
 
+def test_a_draft_that_is_open_twice_is_signed_once(tmp_path: Path) -> None:
+    folder, fields = tmp_path / "county", {"applicant.name": "两页人", "f.materials": "m01"}
+    other = {**fields, "applicant.name": "别的人"}
+    with serving(folder) as counter:
+        desk, elsewhere, clock = counter.desk("C1"), counter.desk("C1"), counter.clock
+        link = f"{HERE}?draft={typed(desk, HERE, **fields).field('draft')}"
+        # Two tabs, and another machine of the same person: each page has a one-time word of its own.
+        tabs = [desk.get(link), desk.get(link), elsewhere.get(link)]
+        assert len({tab.field("once") for tab in tabs}) == 3
+        slip = signed(desk, HERE, tabs[0], **fields).headers["Location"]
+        for at, tab in ((desk, tabs[1]), (elsewhere, tabs[2])):
+            assert signed(at, HERE, tab, **fields).headers["Location"] == slip
+            assert "没有再签第二份" in (page := at.get(slip).text) and "停电前" not in page
+            asked = signed(at, HERE, tab, **other)
+            assert asked.code == "web.signed_before" and "停电前" not in asked.text
+        assert len(cases(counter)) == 1
+    with serving(folder, clock=clock) as counter:
+        desk = counter.desk("C1")
+        assert signed(desk, HERE, tabs[1], **fields).headers["Location"] == slip
+        asked = signed(desk, HERE, tabs[1], **other)
+        assert asked.code == "web.signed_before"
+        assert signed(desk, HERE, asked, **other).status == 303 and len(cases(counter)) == 2
+
+
 def test_the_same_form_sent_again_leads_to_what_it_became_and_another_one_is_asked_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,6 +105,24 @@ def test_what_is_refused_goes_on_as_the_same_form(counter: Counter, tmp_path: Pa
     assert taken.status == 303 and drafts(counter.folder, "C1") == []
 
 
+def test_what_is_written_down_while_its_form_ends_does_not_come_back(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = counter.desk("C1")
+    case, keep, ends = received(desk, "迟到人"), Drafts.keep, [desk]
+
+    def keep_late(drafts: Drafts, draft: Draft) -> None:
+        if ends:
+            # On the way to the disk: the page of the same browser ends the form meanwhile.
+            gone = {"dropped": WORDS[1], "back": "/platform"}
+            assert ends.pop().send("/typed/drop", gone).status == 303
+        keep(drafts, draft)
+
+    monkeypatch.setattr(Drafts, "keep", keep_late)
+    typed(desk, "/platform/enter", "/platform", WORDS[1], case=case, **{"f.external_no": "33038226010"})
+    assert not ends and drafts(counter.folder, "C1") == []
+
+
 def test_an_address_for_forms_alone_leads_to_the_page_of_the_form(counter: Counter) -> None:
     desk = counter.desk("C1")
     for path, page in (

@@ -182,6 +182,9 @@ def test_a_gun_fired_into_phone_or_address_fills_the_number(tab: Page, counter: 
     ("field", "typed", "fired", "left"),
     [
         ("name", "后面打枪", ID_NO, "后面打枪"),
+        # Of another form after NFKC: a name is kept code point by code point.
+        ("name", "\ufa1b\uff0e\uff21字枪", ID_NO, "\ufa1b\uff0e\uff21字枪"),
+        ("name", "宽枪", "".join(chr(ord(one) + 0xFEE0) for one in ID_NO), "宽枪"),
         ("phone", "13900001234", ID_NO, "13900001234"),
         ("phone", "13900001234、87654321 ", ID_NO, "13900001234、87654321"),
         ("phone", ID_NO, ID_NO, ""),

@@ -30,13 +30,14 @@ from stations.web.beside.cases import (
     pairs_of,
     remember_meant,
 )
+from stations.web.beside.matched import OUTCOMES, in_order, match_lines, sorted_matches
 from stations.web.cases.erased import TURN, blank_lists
 from stations.web.cases.externals import require_number
 from stations.web.jobs import SIGNED, Job, as_confirmed, jobs_of, require_unlocked
 from stations.web.lists import lines_max, send_workbook, wants_workbook
 from stations.web.render import message_of, render
 from stations.web.scope import Scope
-from stations.web.visit import Visit, see_other, upload_of
+from stations.web.visit import Visit, form_of, see_other, upload_of
 from stations.words.casenames import value_name
 from stations.words.differences import fault_words
 from stations.words.rows import item_words, status_name
@@ -44,7 +45,6 @@ from stations.words.rows import item_words, status_name
 WHERE = "/platform/list"
 SHOWN_MAX = 500
 FAULTS_SHOWN_MAX = 100
-OUTCOMES = ("link", "differs", "several", "taken", "void", "absent", "linked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,30 +66,6 @@ class DifferenceLine:
         return (
             words, self.number, self.external_no, self.item, self.applicant, self.here, self.there,
             self.received_on,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatchLine:
-    """One row of the platform's list in words, and what the case that it means says here."""
-
-    row: int
-    outcome: str
-    words: str
-    external_no: str
-    item: str
-    applicant: str
-    there: str
-    case: str
-    number: str
-    item_here: str
-    applicant_here: str
-
-    def texts(self) -> tuple[str, ...]:
-        """Return the cells of the line in a workbook."""
-        return (
-            str(self.row), self.words, self.external_no, self.item, self.applicant, self.there, self.number,
-            self.item_here, self.applicant_here,
         )  # fmt: skip
 
 
@@ -145,7 +121,12 @@ async def link(visit: Visit) -> web.StreamResponse:
     settings = load_settings(visit.office.home.path)
     found = await matches_of(visit, kept.rows)
     await remember_meant(visit, found)
-    matches = [match for match in found if match.outcome == "link"]
+    compared = set((await form_of(visit)).get("compared", ()))
+    matches = [
+        match
+        for match in found
+        if match.outcome == "link" and (not match.contradicting or match.row.external_no in compared)
+    ]
 
     async def steps(job: Job) -> AsyncGenerator[None, None]:
         linked = 0
@@ -260,16 +241,17 @@ async def _shown(
     kept = await visit.office.access.aside(lambda: kept_list(visit))
     # What was just found holds, unless something of it has been erased.
     is_found = bool(found) and kept is not None and not any(row.erased for row in kept.rows)
-    matches = _sorted(found) if is_found else await _in_order(visit, kept)
+    matches = sorted_matches(found) if is_found else await in_order(visit, kept)
     most = lines_max(visit, SHOWN_MAX)
     response = await render(
         visit,
         "platform_list.html",
         settings=settings,
         kept=kept,
-        lines=await _match_lines(visit, matches[:most]),
+        lines=await match_lines(visit, matches[:most]),
         count=len(matches),
         counts={one: sum(match.outcome == one for match in matches) for one in OUTCOMES},
+        differing=sum(match.outcome == "link" and bool(match.contradicting) for match in matches),
         faults=faults,
         fault_count=count,
         notices=notices,
@@ -280,64 +262,16 @@ async def _shown(
     return response
 
 
-async def _in_order(visit: Visit, kept: KeptList | None) -> list[Match]:
-    """Return the case of each row of a list, what can be done first."""
-    if kept is None:
-        return []
-    matches = await matches_of(visit, kept.rows)
-    await remember_meant(visit, matches)
-    return _sorted(matches)
-
-
-def _sorted(matches: Sequence[Match]) -> list[Match]:
-    return sorted(matches, key=lambda match: (OUTCOMES.index(match.outcome), match.row.row))
-
-
 async def _matches_workbook(visit: Visit) -> web.Response:
     say, kept = visit.say, await visit.office.access.aside(lambda: kept_list(visit))
     columns = (
         "row", "match", "diff_external_no", "list_item", "list_applicant", "diff_there", "diff_number",
         "list_item_here", "list_applicant_here",
     )  # fmt: skip
-    rows = [line.texts() for line in await _match_lines(visit, await _in_order(visit, kept))]
+    rows = [line.texts() for line in await match_lines(visit, await in_order(visit, kept))]
     title = say("web.platform_list")
     sheet = Sheet(name=title, headings=tuple(say(f"web.{name}") for name in columns), rows=tuple(rows))
     return await send_workbook(visit, f"{title} {local_date(visit.now_ms()).isoformat()}", [sheet])
-
-
-async def _match_lines(visit: Visit, matches: Sequence[Match]) -> list[MatchLine]:
-    """Return rows of the list in words, each beside the case that it means."""
-    unnamed = [match.case for match in matches if match.case is not None and not match.case.applicant]
-    told = {row.case_id: row for row in await named(visit, unnamed)}
-
-    def work(ledger: Ledger) -> list[MatchLine]:
-        return [
-            _match_line(visit, ledger, match, match.case and told.get(match.case.case_id, match.case))
-            for match in matches
-        ]
-
-    return await visit.read(work)
-
-
-def _match_line(visit: Visit, ledger: Ledger, match: Match, case: CaseRow | None) -> MatchLine:
-    say, row = visit.say, match.row
-    words = {"applicant": "web.diff_applicant", "item": "web.diff_item", "id_no": "web.roster_id_no"}
-    differing = say("web.list_and").join(say(words[one]) for one in match.contradicting)
-    outcome = say(f"web.match_{match.outcome}")
-    key = "web.match_link_but" if match.outcome == "link" else "web.match_in"
-    return MatchLine(
-        row=row.row,
-        outcome=match.outcome,
-        words=say(key, outcome=outcome, what=differing) if differing else outcome,
-        external_no=row.external_no,
-        item=row.item or row.item_code,
-        applicant=say("web.roster_erased") if row.erased else row.applicant,
-        there=" ".join(text for text in (row.state, row.result) if text),
-        case="" if case is None else case.case_id.hex(),
-        number="" if case is None else case.number,
-        item_here="" if case is None else item_words(say, ledger, case),
-        applicant_here="" if case is None else case.applicant,
-    )
 
 
 async def _workbook(visit: Visit, found: Sequence[Difference]) -> web.Response:

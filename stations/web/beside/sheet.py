@@ -22,7 +22,7 @@ from stations.web.beside.cases import AT_ONCE, is_pending, kept_list, pairs_of
 from stations.web.cases.acting import perform_once
 from stations.web.cases.casepage import case_id_of, heads_of
 from stations.web.cases.externals import ASKED
-from stations.web.cases.signedbefore import stored_by
+from stations.web.cases.signedbefore import said_in, spent_on_another, stored_of
 from stations.web.lists import lines_max, send_workbook
 from stations.web.render import message_of, render
 from stations.web.visit import Visit, first, form_of, own_path, see_other
@@ -49,14 +49,18 @@ async def enter(visit: Visit) -> web.StreamResponse:
         filled["f.platform"] = [settings.name]
         filled.setdefault("f.entered_on", [local_date(visit.now_ms()).isoformat()])
 
+        said = said_in(visit, filled)
+
         def work(ledger: Ledger) -> str:
-            if stored_by(visit, ledger, first(form, "once")):
+            if spent := stored_of(visit, ledger, form):
+                if spent.said != said:
+                    raise spent_on_another(ledger, spent)
                 return where
             heads = first(form, "heads")
             done.append(perform_once(visit, ledger, case_id, LINK, filled, heads=heads))
             return where
 
-        await visit.sign_once(first(form, "once"), work)
+        await visit.sign_once(first(form, "once"), work, said=said)
     except BanjianError as error:
         return await _shown(visit, error, form)
     for one in done:

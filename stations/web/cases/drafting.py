@@ -15,7 +15,16 @@ from ledger.types import CaseId
 from stations.web.cases.items import item_of
 from stations.web.drafts import Draft, Form, is_word
 from stations.web.render import render_part
-from stations.web.typed import draft_of, drafts_of, ended, forget_below, is_over, mine, new_word, title_of
+from stations.web.typed import (
+    draft_of,
+    ended,
+    forget_below,
+    is_over,
+    keep_unless_over,
+    mine,
+    new_word,
+    title_of,
+)
 from stations.web.unsigned import STEP
 from stations.web.visit import Visit, first, form_of, own_path, see_other
 from stations.words.casenames import action_name
@@ -65,12 +74,7 @@ async def keep_form(visit: Visit, form: Mapping[str, list[str]]) -> Draft:
         AuthorityError: ``web.form`` for a word that no page gave out. StoreError: ``store.*``.
     """
     draft = sent_draft(visit, form)
-    if not is_over(visit, draft.word):
-        drafts = drafts_of(visit)
-        await visit.office.access.aside(lambda: drafts.keep(draft))
-        if is_over(visit, draft.word):
-            # Signed while this was written down: it would come back as if it had not been.
-            await visit.office.access.aside(lambda: drafts.drop(draft.staff_no, draft.word))
+    await keep_unless_over(visit, draft)
     return draft
 
 

@@ -38,8 +38,8 @@ def noting(visit: Visit, form: Mapping[str, list[str]], case_id: CaseId | None =
         form: what is signed.
         case_id: the case of the act; None where it opens one.
     """
-    once, is_kept = first(form, "once"), is_word(first(form, "draft"))
-    if not once and not is_kept:
+    is_kept = is_word(first(form, "draft"))
+    if not _words_in(form):
         return None
     drafts, kept = typing.drafts_of(visit), drafting.sent_draft(visit, form)
     words, staff_no, said = words_of(visit), visit.person.staff_no, said_in(visit, form)
@@ -47,9 +47,9 @@ def noting(visit: Visit, form: Mapping[str, list[str]], case_id: CaseId | None =
     def note(signed: SignedAct) -> None:
         case = (case_id if case_id is not None else signed.act_id[:CASE_ID_BYTES]).hex()
         act, token = signed.act_id.hex(), signed.token
-        if once:
-            spent = Spent(act=act, case=case, token=token, said=said, at_ms=visit.now_ms())
-            words.spend(staff_no, once, spent)
+        spent = Spent(act=act, case=case, token=token, said=said, at_ms=visit.now_ms())
+        for word in _words_in(form):
+            words.spend(staff_no, word, spent)
         if is_kept:
             drafts.note_signed(kept, act=act, case=case, token=token, said=said_by(kept.form))
 
@@ -64,7 +64,7 @@ def signed_before(visit: Visit, ledger: Ledger, form: Mapping[str, list[str]]) -
     """
     staff_no = visit.person.staff_no
     draft = typing.drafts_of(visit).named(staff_no, first(form, "draft"))
-    known = stored_by(visit, ledger, first(form, "once")) or draft
+    known = stored_of(visit, ledger, form) or draft
     if known is None or not typing.is_stored(ledger, known):
         return ""
     sent = drafting.sent_draft(visit, form)
@@ -92,6 +92,18 @@ def stored_by(visit: Visit, ledger: Ledger, once: str) -> Spent | None:
     """Return what a one-time word of who acts was spent on, if the ledger holds the act."""
     spent = words_of(visit).spent(visit.person.staff_no, once)
     return spent if spent is not None and typing.is_stored(ledger, spent) else None
+
+
+def stored_of(visit: Visit, ledger: Ledger, form: Mapping[str, list[str]]) -> Spent | None:
+    """Return what a form was signed as, wherever it was open: by its one-time word, or by its draft's."""
+    found = (stored_by(visit, ledger, word) for word in _words_in(form))
+    return next((spent for spent in found if spent is not None), None)
+
+
+def _words_in(form: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """Return the words by which a form is known: each page that shows a draft has a one-time word itself."""
+    once, draft = first(form, "once"), first(form, "draft")
+    return tuple(word for word in (once, typing.mark(draft) if is_word(draft) else "") if word)
 
 
 async def led(visit: Visit, given: Form) -> str:

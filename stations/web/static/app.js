@@ -53,15 +53,17 @@
   document.addEventListener("change", (event) => {
     const field = event.target;
     if (!(field instanceof HTMLInputElement) || !field.dataset.number) return;
-    const typed = field.value.normalize("NFKC").trim(), text = typed.replace(/\s/g, "").toUpperCase();
+    // What stands before a number stays as it was typed: names are kept letter by letter.
+    const plain = (words) => words.normalize("NFKC").replace(/\s/g, "").toUpperCase();
+    const typed = field.value.trim(), text = plain(typed), last = plain(typed.slice(-18));
     const other = document.getElementById(field.dataset.number);
     const whole = field.name.endsWith(".name") ? /^(\d{17}[\dX]|\d{15})$/ : /^\d{17}[\dX]$/;
-    const isWhole = whole.test(text), number = isWhole ? text : text.slice(-18);
+    const isWhole = whole.test(text), number = isWhole ? text : last;
     // Behind what was typed before, only a number whose check digit holds is one.
-    if (!isWhole && !(isResident(number) && typed.slice(-18).toUpperCase() === number)) return;
+    if (!isWhole && !isResident(number)) return;
     if (!other || ![number, ""].includes(other.value)) return;
     const before = isWhole ? "" : typed.slice(0, -18).trim();
-    field.value = before.toUpperCase() === number ? "" : before;
+    field.value = plain(before) === number ? "" : before;
     other.value = number;
     other.dispatchEvent(new Event("change", { bubbles: true }));
     setTimeout(() => field.focus());

@@ -1,7 +1,7 @@
 // The draft of a form: that it could not be kept is said, and it is tried again; the last words go along on leaving.
 "use strict";
 (function () {
-  const place = document.getElementById("draft"), words = document.getElementById("sending"), AGAIN_MS = 5000;
+  const place = document.getElementById("draft"), words = document.getElementById("sending"), AGAIN_MS = 5000, KEEP_MS = 2000;
   const form = place && place.closest("form");
   if (!form || !words) return;
   let timer = 0, isNew = false, isRetry = false;
@@ -44,6 +44,12 @@
     place.className = "";
   });
   ["input", "change"].forEach((name) => { form.addEventListener(name, () => { isNew = true; }); });
+  // Keeps what is not kept yet, and says when that is done, or takes too long to wait for.
+  window.banjianKeep = (sent) => sent !== form || !isNew ? null : new Promise((done) => {
+    setTimeout(done, KEEP_MS);
+    place.addEventListener("htmx:afterRequest", () => { done(); }, { once: true });
+    htmx.trigger(place, "banjian-draft");
+  });
   window.addEventListener("pagehide", () => {
     // Of a page that goes away because of a lock the station was given everything.
     if (!isNew || form.dataset.sent || document.body.classList.contains("covered")) return;

@@ -78,7 +78,8 @@
     if (form.dataset.sent) return;
     form.dataset.sent = "asking";
     form.setAttribute("aria-busy", "true");
-    whyNot(form).catch(() => "").then((why) => {
+    // What was typed last is kept first: where the station ends on the way, it is there afterwards.
+    Promise.resolve(window.banjianKeep && window.banjianKeep(form)).then(() => whyNot(form)).catch(() => "").then((why) => {
       tell(form, why);
       if (why) { rest(form); return; }
       form.dataset.sent = "may go";
