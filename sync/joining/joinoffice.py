@@ -5,7 +5,7 @@
     DIR/joins/<token>.used       the invite was used: by whom (hash of the TLS key), when; never removed
     DIR/joins/<token>.request    the request with keys that wait for a registrar; removed once all are in
     DIR/joins/<token>.rejected   the registrar's signed refusal; never removed
-    DIR/joins/<station>.issued   when the newest certificate of a station begins: see ``sync.joining.issued``
+    DIR/joins/<station>.issued, .invited   the newest certificate and invite: see ``sync.joining.issued``
 
 A token is good for one TLS key. The same request sent again (the answer was lost, the newcomer crashed) gets
 a certificate again, after the invite is over only while its keys wait; another key is refused. What was
@@ -37,7 +37,7 @@ from ledger.types import LedgerId, StationId
 from sync.certs.credentials import CountyCa, read_ca
 from sync.certs.pki import Leaf, check_issued, issue_leaf, read_leaf
 from sync.certs.pki import check_expiry as check_leaf_expiry
-from sync.joining.issued import note_issued
+from sync.joining.issued import make_folder, note_issued
 from sync.joining.joinforms import JoinAnswer, JoinRequest, Renewal, decode_renewal, decode_request
 from sync.joining.rejection import Rejection, decode_rejection, encode_rejection, holder_of
 
@@ -250,7 +250,7 @@ class JoinOffice:
         holder, used = holder_of(request.public_key), _read_used(path)
         if used is None:
             check_expiry(invite, now_ms=now_ms)
-            self._make_folder()
+            make_folder(self._home)
             # As the certificate begins: by a clock that was set back it was used before it was written.
             begin_ms = certificate_begin_ms(registry, invite.station, now_ms=now_ms)
             if write_once(path, pack_header((1, invite.station, holder, begin_ms))):
@@ -274,7 +274,6 @@ class JoinOffice:
         """Issue a certificate, and remember that before it leaves."""
         certificate = self._issue(csr, station, ca)
         leaf = read_leaf(certificate, ledger_id=self._ledger_id)
-        self._make_folder()
         note_issued(self._home, station, begin_ms=leaf.not_before_ms)
         return certificate
 
@@ -301,12 +300,6 @@ class JoinOffice:
     def _path(self, invite: Invite, ending: str) -> Path:
         name = sha256(invite.token).digest()[:_TOKEN_NAME_BYTES].hex()
         return self._home.joins_dir / f"{name}.{ending}"
-
-    def _make_folder(self) -> None:
-        try:
-            self._home.joins_dir.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise os_failure(error, self._home.joins_dir) from error
 
 
 def check_station(registry: Registry, station: StationId) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from ledger.facade import Home
+from ledger.formats.invite import decode_invite
 from ledger.types import StationId
 from sync.certs.credentials import calling_context, read_own_leaf
 from sync.certs.tls import joining_context
+from sync.joining.issued import newest_invite_ms
 from sync.joining.joinoffice import JoinOffice
 from sync.joining.newcomer import finish
 from sync.line.problem import decode_problem
@@ -18,6 +22,8 @@ from tests.sync.post import Post, ask, listening, open_post
 from tests.sync.test_routes import NEW_VILLAGE, clock_at, invited, joined, newcomer, post
 
 __all__ = ["invited", "post"]
+
+AHEAD, NOW, SLOW = "2027-03-03 09:30", "2026-03-03 09:30", "2016-03-03 09:30"
 
 
 def written(county: Terminal, name: str) -> bytes:
@@ -51,6 +57,29 @@ async def test_an_invite_from_before_the_end_gives_a_stolen_machine_no_certifica
     new = newcomer(tmp_path / "new", written(county, "new.invite"))
     assert await asked(ended, new.raw) == await asked(ended, new.raw) == ""
     assert await asked(ended, stolen.raw) == "tls.certificate_ended"
+
+
+@pytest.mark.parametrize("written_at, ended_at", [(AHEAD, NOW), (NOW, SLOW), (AHEAD, SLOW), (NOW, NOW)])
+async def test_an_invite_that_nobody_used_ends_though_the_clock_was_wrong(
+    county: Terminal, invited: bytes, tmp_path: Path, written_at: str, ended_at: str
+):
+    """By a clock it lies behind the end: it gave whoever found it a certificate."""
+    assert await asked(open_post(folder_of(county)), newcomer(tmp_path / "village", invited).raw) == ""
+    county.clock = clock_at(written_at)
+    unused = newcomer(tmp_path / "unused", written(county, "unused.invite"))
+    county.clock = clock_at(ended_at)
+    county.ok("station", "end-certificates", NEW_VILLAGE, "--as", "R001")
+    county.clock = clock_at(NOW)
+    ended = open_post(folder_of(county))
+    assert await asked(ended, unused.raw) == "tls.certificate_ended"
+    assert await asked(ended, newcomer(tmp_path / "new", written(county, "new.invite")).raw) == ""
+
+
+def test_a_backup_still_knows_which_invites_were_written(county: Terminal, invited: bytes, tmp_path: Path):
+    county.ok("backup", "--to", str(tmp_path / "kept"))
+    (folder,) = (tmp_path / "kept").glob("banjian-*")
+    told = decode_invite(invited)
+    assert newest_invite_ms(Home(folder), told.station) == told.issued_at_ms > 0
 
 
 async def test_an_invite_that_is_used_after_the_end_by_a_clock_that_was_ahead_is_good(
