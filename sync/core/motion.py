@@ -28,9 +28,12 @@ class Motion:
         """Whether another session may follow at once; if not, it is noted as a finding.
 
         Args:
-            requester: of a session that has ended, and asks for another one.
+            requester: of a session that has ended, and asks for another one. One that only asked what of the
+                last request has come can move nothing: how often lines may break is counted elsewhere.
             exchange: the ledger, on its thread.
         """
+        if requester.is_question:
+            return True
         held, said = _held(requester, exchange), requester.said
         moved = bool(requester.progress.stored) or held != self._held
         self._idle = 0 if moved else self._idle + 1

@@ -93,7 +93,7 @@ class Requester:
         budget: Budget | None = None,
         is_beside: bool = False,
     ) -> None:
-        self.is_beside = is_beside
+        self.is_beside, self.is_question = is_beside, False
         self._exchange = exchange
         self._upstream = upstream
         self._now_ms = now_ms
@@ -128,7 +128,7 @@ class Requester:
         left = self._guesses.line.begin(self._budget)
         if left is None:
             # The last request was not answered: first is asked what of it has come.
-            self._again = True
+            self.is_question = self._again = True
             return
         yield from self._counted(self._returning.sections(self._guesses.wanted, left))
         histories = Histories(exchange, self._guesses.stated, left)
