@@ -112,7 +112,7 @@ def test_one_command_brings_everything_up_a_line_that_always_breaks(tmp_path: Pa
 def test_a_line_that_carries_little_more_than_a_hello_is_told_as_one_that_breaks(
     tmp_path: Path, most: int
 ) -> None:
-    """What is asked between two requests that broke moves nothing: that is not a township that takes nothing."""
+    """What is asked between two requests that broke moves nothing: no township that takes nothing."""
     world = World.after(certified(TOWN, VILLAGE), tmp_path)
     world.settle(TOWN, VILLAGE)
     work(world, 8)
