@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from shutil import copyfile, copytree
 
 import pytest
 
-from ledger.facade import Home
+from ledger.errors import AuthorityError
+from ledger.facade import Home, Ledger
 from ledger.formats.invite import decode_invite
 from ledger.types import StationId
+from stations.office.joindesk import join_office
 from sync.certs.credentials import calling_context, read_own_leaf
+from sync.certs.pki import read_leaf
 from sync.certs.tls import joining_context
 from sync.joining.issued import newest_invite_ms
-from sync.joining.joinoffice import JoinOffice
+from sync.joining.joinforms import decode_answer
+from sync.joining.joinoffice import JoinOffice, check_in_force
 from sync.joining.newcomer import finish
 from sync.line.problem import decode_problem
 from tests.cli.conftest import Terminal
 from tests.sync.conftest import folder_of
 from tests.sync.post import Post, ask, listening, open_post
-from tests.sync.test_routes import NEW_VILLAGE, clock_at, invited, joined, newcomer, post
+from tests.sync.test_routes import COUNTY, NEW_VILLAGE, clock_at, invited, joined, newcomer, post, renewal_of
 
 __all__ = ["invited", "post"]
 
@@ -133,3 +138,38 @@ async def test_who_joins_again_in_the_old_folder_keeps_the_old_machine_keys(
     for place, name in enumerate(("bundle", "receipt")):
         assert list(home.service_seeds(StationId(NEW_VILLAGE), name)) == [keys[1][place], keys[0][place]]
         assert keys[0][place] != keys[1][place]
+
+
+async def test_a_county_that_was_put_back_gives_no_certificate_that_outlives_an_end_it_has_forgotten(
+    county: Terminal, invited: bytes, post: Post, tmp_path: Path
+):
+    """Until a township has brought the registry back it knows nothing of the act; a thief may call first."""
+    stolen, unused = (
+        newcomer(tmp_path / "stolen", invited),
+        newcomer(tmp_path / "unused", written(county, "b")),
+    )
+    async with listening(post) as address:
+        home = await joined(post, tmp_path / "thief", written(county, "c"), address)
+    assert await asked(post, stolen.raw) == ""
+    kept, restored = tmp_path / "kept", tmp_path / "restored"
+    county.ok("backup", "--to", str(kept))
+    county.clock.set("2026-03-04 09:30")
+    county.ok("station", "end-certificates", NEW_VILLAGE, "--as", "R001")
+    registry = open_post(folder_of(county)).registry
+    copytree(next(kept.glob("banjian-*")), restored)
+    copyfile(kept / "case-keys.txt", restored / "case-keys.txt")
+    (restored / "secrets").mkdir(mode=0o700)
+    for name in ("storage.key", "ca.key"):
+        copyfile(folder_of(county) / "secrets" / name, restored / "secrets" / name)
+    clock = clock_at("2026-03-05 09:30")
+    with Ledger.open(restored, clock=clock, write=True) as ledger:
+        office = join_office(ledger, clock=clock, randomness=os.urandom)
+        assert ledger.knowledge.registry.certificates_end_ms(StationId(NEW_VILLAGE)) == 0
+        answers = [office.take(joining.raw) for joining in (stolen, unused, stolen)]
+        answers.append(office.renew(renewal_of(post, home), peer=StationId(COUNTY)))
+        with pytest.raises(AuthorityError):
+            check_in_force(registry, read_own_leaf(home, post.ledger_id))
+        for raw in answers:
+            leaf = read_leaf(decode_answer(raw).certificate, ledger_id=post.ledger_id)
+            with pytest.raises(AuthorityError, match="certificate_ended"):
+                check_in_force(registry, leaf)
