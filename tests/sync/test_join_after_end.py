@@ -39,6 +39,15 @@ def written(county: Terminal, name: str) -> bytes:
     return file.read_bytes()
 
 
+def put_back(county: Terminal, kept: Path, restored: Path) -> None:
+    """Copy a backup to where it is to work on, with the keys out of the safe."""
+    copytree(next(kept.glob("banjian-*")), restored)
+    copyfile(kept / "case-keys.txt", restored / "case-keys.txt")
+    (restored / "secrets").mkdir(mode=0o700)
+    for name in ("storage.key", "ca.key"):
+        copyfile(folder_of(county) / "secrets" / name, restored / "secrets" / name)
+
+
 async def asked(post: Post, raw: bytes) -> str:
     """Send a request and return the code of the refusal; "" for an answer."""
     context = joining_context(post.ca.certificate, ledger_id=post.ledger_id)
@@ -156,11 +165,7 @@ async def test_a_county_that_was_put_back_gives_no_certificate_that_outlives_an_
     county.clock.set("2026-03-04 09:30")
     county.ok("station", "end-certificates", NEW_VILLAGE, "--as", "R001")
     registry = open_post(folder_of(county)).registry
-    copytree(next(kept.glob("banjian-*")), restored)
-    copyfile(kept / "case-keys.txt", restored / "case-keys.txt")
-    (restored / "secrets").mkdir(mode=0o700)
-    for name in ("storage.key", "ca.key"):
-        copyfile(folder_of(county) / "secrets" / name, restored / "secrets" / name)
+    put_back(county, kept, restored)
     clock = clock_at("2026-03-05 09:30")
     with Ledger.open(restored, clock=clock, write=True) as ledger:
         office = join_office(ledger, clock=clock, randomness=os.urandom)
