@@ -108,7 +108,7 @@ def test_one_command_brings_everything_up_a_line_that_always_breaks(tmp_path: Pa
     world.close()
 
 
-@pytest.mark.parametrize("most", [2_900, 3_800])
+@pytest.mark.parametrize("most", [2_900, 3_200])
 def test_a_line_that_carries_little_more_than_a_hello_is_told_as_one_that_breaks(
     tmp_path: Path, most: int
 ) -> None:
