@@ -15,7 +15,7 @@ from ledger import platform
 from ledger.errors import AuthorityError, BanjianError, ConfigError, StoreError
 from ledger.facade import Command, Ledger, Performed, SignedAct
 from ledger.facade.cases.granting import GrantPlan
-from ledger.facade.cases.renewal import are_lists_older
+from ledger.facade.cases.renewal import has_older_lists
 from ledger.facade.opened.beside import prepare_county, prepare_opening
 from ledger.facade.opened.granted import authority_now, give_grant, prepare_grant
 from ledger.facade.opened.performed import performed_already
@@ -100,7 +100,7 @@ def making_lists(call: Call) -> Watch:
 
 def _tell_older(call: Call, ledger: Ledger) -> None:
     with ledger.reading() as (tx, _):
-        older = are_lists_older(tx)
+        older = has_older_lists(tx)
     if older:
         call.notice("doctor.lists_older", {})
 

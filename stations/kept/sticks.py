@@ -179,7 +179,8 @@ def find_files(paths: Iterable[Path]) -> tuple[list[FileReport], int]:
     for path in paths:
         if path.is_dir():
             for inner in sorted(path.iterdir()):
-                if is_ours(inner.name) and _begins_well(inner):
+                # A pipe would let itself be waited for without end.
+                if is_ours(inner.name) and inner.is_file() and _begins_well(inner):
                     found.append(FileReport(path=inner, named=False))
                 else:
                     foreign += inner.is_file()
@@ -267,7 +268,7 @@ def _begins_well(path: Path) -> bool:
             return MAGIC.startswith(file.read(len(MAGIC)))
     except OSError:
         # It bears the name of a part: that it cannot be read must be told.
-        return path.is_file()
+        return True
 
 
 def _in_order(exchange: Exchange, files: list[FileReport]) -> list[FileReport]:

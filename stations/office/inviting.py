@@ -25,6 +25,7 @@ from ledger.registry.station import CODE_SYSTEM, COUNTY_DIGITS, Station
 from ledger.stationid import is_station_id
 from ledger.types import Facts, LedgerId, StationId
 from stations.office.addresses import keep_addresses, known_addresses
+from sync.joining.issued import note_invited
 
 DAYS_DEFAULT = 30
 KIOSK_LEVELS = ("kiosk", "agent")
@@ -121,11 +122,12 @@ def invite_addresses(ledger: Ledger, station: StationId, typed: Sequence[str]) -
 def make_invite(
     ledger: Ledger, registrar: Signer, offer: Offer, *, ca_fingerprint: bytes, randomness: Randomness
 ) -> Invite:
-    """Return an invite for an enrolled station, to be signed and written.
+    """Return an invite for an enrolled station, to be signed and written; that it was made stays known.
 
     Raises:
         ConfigError: ``invite.station_new``; ``join.training``: a training ledger never syncs.
         AuthorityError: ``registry.not_registrar`` for whoever is not the station's registrar.
+        StoreError: the disk's own reasons; the invite must not leave.
     """
     if ledger.training:
         raise ConfigError("join.training")
@@ -138,6 +140,7 @@ def make_invite(
         raise AuthorityError("registry.not_registrar", action="invite station")
     # Never from before what was ended, though the clock was ahead then: such an invite is good for nothing.
     issued_at_ms = max(ledger.clock.now_ms(), registry.certificates_end_ms(offer.station))
+    note_invited(ledger.home, offer.station, issued_at_ms=issued_at_ms)
     return Invite(
         ledger_genesis=ledger.genesis.pack(),
         registrar_public_key=registrar.public_key,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Clock, Randomness
+from ledger.facade.logs.comingback import may_lack_stations
 from ledger.formats.keys import Signer
 from sync.joining.approval import KeyState, Register, approve
 from sync.joining.joinoffice import JoinOffice, Waiting
@@ -22,6 +23,7 @@ def join_office(ledger: Ledger, *, clock: Clock, randomness: Randomness) -> Join
         registry=lambda: ledger.knowledge.registry,
         clock=clock,
         randomness=randomness,
+        coming_back=lambda: may_lack_stations(ledger.parts.holdings),
     )
 
 

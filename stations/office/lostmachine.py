@@ -20,7 +20,7 @@ from ledger.types import ActId, StationId
 from stations.office.addresses import forget_addresses
 from stations.office.enrolling import retirement
 from sync.joining.approval import Register
-from sync.joining.issued import newest_begin_ms
+from sync.joining.issued import newest_begin_ms, newest_invite_ms
 from sync.joining.joinoffice import JoinOffice
 
 SECOND_MS = 1_000
@@ -77,15 +77,15 @@ def end_machine(
 
 
 def _moment(ledger: Ledger, office: JoinOffice, station: StationId, *, is_clock_right: bool) -> int:
-    """Return before which moment certificates end: behind every one that was issued.
+    """Return before which moment certificates and invites end: behind every one that was given here.
 
     Certificates count in seconds, and the next one begins no earlier than that (``certificate_begin_ms``).
     """
-    now_ms = ledger.clock.now_ms()
     issued_ms = newest_begin_ms(ledger.home, station)
-    if not is_clock_right:
-        if issued_ms:
-            return issued_ms + SECOND_MS
-        if office.has_issued(station):
-            raise ConfigError("certificates.clock", station=station)
-    return max(now_ms // SECOND_MS * SECOND_MS, issued_ms + SECOND_MS if issued_ms else 0)
+    if not is_clock_right and not issued_ms and office.has_issued(station):
+        raise ConfigError("certificates.clock", station=station)
+    given_ms = max(issued_ms, newest_invite_ms(ledger.home, station))
+    behind_ms = given_ms // SECOND_MS * SECOND_MS + SECOND_MS if given_ms else 0
+    if not is_clock_right and behind_ms:
+        return behind_ms
+    return max(ledger.clock.now_ms() // SECOND_MS * SECOND_MS, behind_ms)

@@ -331,6 +331,7 @@ class Network:
                 registry=self._thread.registry,
                 clock=self._clock,
                 randomness=self._randomness,
+                coming_back=coming_back,
             )
             join: JoinDesk = OfficeDesk(
                 office,

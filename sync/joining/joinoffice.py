@@ -5,7 +5,7 @@
     DIR/joins/<token>.used       the invite was used: by whom (hash of the TLS key), when; never removed
     DIR/joins/<token>.request    the request with keys that wait for a registrar; removed once all are in
     DIR/joins/<token>.rejected   the registrar's signed refusal; never removed
-    DIR/joins/<station>.issued   when the newest certificate of a station begins: see ``sync.joining.issued``
+    DIR/joins/<station>.issued, .invited   the newest certificate and invite: see ``sync.joining.issued``
 
 A token is good for one TLS key. The same request sent again (the answer was lost, the newcomer crashed) gets
 a certificate again, after the invite is over only while its keys wait; another key is refused. What was
@@ -30,13 +30,13 @@ from ledger.facade import Clock, Home
 from ledger.facade.base.clock import Randomness
 from ledger.formats.invite import Invite, check_expiry
 from ledger.formats.keys import ED25519, Signer, key_id
-from ledger.platform import fsync_dir, os_failure, write_durably, write_once
+from ledger.platform import fsync_dir, write_durably, write_once
 from ledger.registry.registry import Registry
 from ledger.types import LedgerId, StationId
 from sync.certs.credentials import CountyCa, read_ca
 from sync.certs.pki import Leaf, check_issued, issue_leaf, read_leaf
 from sync.certs.pki import check_expiry as check_leaf_expiry
-from sync.joining.issued import note_issued
+from sync.joining.issued import make_folder, note_issued
 from sync.joining.joinforms import JoinAnswer, JoinRequest, Renewal, decode_renewal, decode_request
 from sync.joining.rejection import Rejection, decode_rejection, encode_rejection, holder_of
 from sync.joining.used import read_used
@@ -85,6 +85,8 @@ class JoinOffice:
         registry: returns the registry as it is now.
         clock: for expiry and certificates.
         randomness: for serial numbers.
+        coming_back: whether the registry may lack its end, and with it what a registrar has ended: then no
+            certificate begins later than what it is given for, so that the end finds it when it comes.
     """
 
     def __init__(
@@ -95,12 +97,14 @@ class JoinOffice:
         registry: Callable[[], Registry],
         clock: Clock,
         randomness: Randomness,
+        coming_back: Callable[[], bool] = lambda: False,
     ) -> None:
         self._home = home
         self._ledger_id = ledger_id
         self._registry = registry
         self._clock = clock
         self._randomness = randomness
+        self._coming_back = coming_back
 
     def take(self, raw: bytes) -> bytes:
         """Check a join request, use its invite up and return the answer.
@@ -122,10 +126,10 @@ class JoinOffice:
             raise DataError("join.other_ca")
         self._check_standing(invite)
         self._check_rejected(holder_of(request.public_key))
-        self._use(request)
+        used_at_ms = self._use(request)
         if request.services or request.staff:
             write_durably(self._path(invite, "request"), raw)
-        certificate = self._issued(request.csr, invite.station, ca)
+        certificate = self._issued(request.csr, invite.station, ca, since_ms=used_at_ms)
         return self._answer(invite.station, request.request_id, certificate, ca)
 
     def renew(self, raw: bytes, *, peer: StationId) -> bytes:
@@ -144,7 +148,7 @@ class JoinOffice:
         check_leaf_expiry(leaf, now_ms=self._clock.now_ms())
         check_in_force(self._registry(), leaf)
         self._check_rejected(holder_of(leaf.public_key))
-        certificate = self._issued(renewal.csr, renewal.station, ca)
+        certificate = self._issued(renewal.csr, renewal.station, ca, since_ms=leaf.not_before_ms)
         return self._answer(renewal.station, renewal.request_id, certificate, ca)
 
     def waiting(self) -> list[Waiting]:
@@ -244,24 +248,26 @@ class JoinOffice:
         if invite.kind != "station" or station is None or not station.is_open:
             raise AuthorityError("join.station", station=invite.station)
 
-    def _use(self, request: JoinRequest) -> None:
+    def _use(self, request: JoinRequest) -> int:
+        """Use an invite up, or see that this machine did; returns when that was."""
         invite, path = request.invite, self._path(request.invite, "used")
         registry, now_ms = self._registry(), self._clock.now_ms()
         _check_after_end(registry, invite.station, invite.issued_at_ms)
         holder, used = holder_of(request.public_key), read_used(path)
         if used is None:
             check_expiry(invite, now_ms=now_ms)
-            self._make_folder()
+            make_folder(self._home)
             # As the certificate begins: by a clock that was set back it was used before it was written.
-            begin_ms = certificate_begin_ms(registry, invite.station, now_ms=now_ms)
+            begin_ms = self._begin_ms(invite.station, since_ms=invite.issued_at_ms)
             if write_once(path, pack_header((1, invite.station, holder, begin_ms))):
-                return
+                return begin_ms
             used = read_used(path)
         if used is None or used.holder != holder:
             raise RuleError("join.token_used", station=invite.station)
         _check_after_end(registry, invite.station, used.at_ms)
         if not self._path(invite, "request").exists():
             check_expiry(invite, now_ms=now_ms)
+        return used.at_ms
 
     def _is_ended(self, invite: Invite) -> bool:
         """Tell whether an invite that was used is from before the station's certificates were ended.
@@ -282,22 +288,31 @@ class JoinOffice:
         if peer not in registry.line(renewal.station):
             raise AuthorityError("join.peer", station=renewal.station, peer=peer)
 
-    def _issued(self, csr: bytes, station: StationId, ca: CountyCa) -> bytes:
-        """Issue a certificate, and remember that before it leaves."""
-        certificate = self._issue(csr, station, ca)
+    def _begin_ms(self, station: StationId, *, since_ms: int) -> int:
+        """Return when a certificate begins: now; on the way back when what it is given for did."""
+        now_ms = self._clock.now_ms()
+        begin_ms = min(now_ms, since_ms) if self._coming_back() else now_ms
+        return certificate_begin_ms(self._registry(), station, now_ms=begin_ms)
+
+    def _issued(self, csr: bytes, station: StationId, ca: CountyCa, *, since_ms: int) -> bytes:
+        """Issue a certificate, and remember that before it leaves.
+
+        Args:
+            since_ms: when the certificate began, or the invite was used, for which this one is given.
+        """
+        certificate = self._issue(csr, station, ca, begin_ms=self._begin_ms(station, since_ms=since_ms))
         leaf = read_leaf(certificate, ledger_id=self._ledger_id)
-        self._make_folder()
         note_issued(self._home, station, begin_ms=leaf.not_before_ms)
         return certificate
 
-    def _issue(self, csr: bytes, station: StationId, ca: CountyCa) -> bytes:
+    def _issue(self, csr: bytes, station: StationId, ca: CountyCa, *, begin_ms: int) -> bytes:
         return issue_leaf(
             csr,
             station=station,
             ledger_id=self._ledger_id,
             ca_key_pem=ca.key_pem,
             ca_certificate=ca.certificate,
-            now_ms=certificate_begin_ms(self._registry(), station, now_ms=self._clock.now_ms()),
+            now_ms=begin_ms,
             randomness=self._randomness,
         )
 
@@ -313,12 +328,6 @@ class JoinOffice:
     def _path(self, invite: Invite, ending: str) -> Path:
         name = sha256(invite.token).digest()[:_TOKEN_NAME_BYTES].hex()
         return self._home.joins_dir / f"{name}.{ending}"
-
-    def _make_folder(self) -> None:
-        try:
-            self._home.joins_dir.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise os_failure(error, self._home.joins_dir) from error
 
 
 def check_station(registry: Registry, station: StationId) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -358,6 +359,21 @@ def test_a_divergent_history_goes_on_a_stick_until_the_receiver_says_that_it_has
     assert world.carry(VILLAGE, TOWN, tmp_path / "four").complete
     assert branches("no more") == 0
     assert branches("everything", everything=True) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes have names on this system")
+def test_what_is_no_file_is_left_alone_whatever_its_name(tmp_path: Path) -> None:
+    """A pipe that bears the name of a part would let itself be waited for without end."""
+    name = f"banjian-{TOWN}-20260301-{'0' * 12}-1of"
+    (tmp_path / f"{name}4.bundle").mkdir()
+    (tmp_path / f"{name}5.bundle").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / f"{name}6.bundle")
+    holder = os.open(tmp_path / f"{name}6.bundle", os.O_RDWR)
+    os.write(holder, MAGIC)
+    try:
+        assert find_files([tmp_path]) == ([], 0)
+    finally:
+        os.close(holder)
 
 
 def test_foreign_files_are_left_alone(world: StickWorld, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from sync.core.framing import HELLO, PACKAGE, Splitter
 from sync.core.giving import Budget, Spending
 from sync.core.linepace import REQUEST_BYTES_MIN, LinePace
 from sync.line.outcome import Outcome
+from sync.line.tears import TORN
 from tests.sync.test_cut_answers import cut_line
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
@@ -129,6 +130,32 @@ def test_a_line_that_carries_a_hello_alone_is_told_as_one_that_breaks(tmp_path: 
     asyncio.run(story())
     assert world[VILLAGE].exchange.held.waiting(TOWN)[0] == waiting
     assert sync_status(world[VILLAGE].ledger, VILLAGE).findings == ()
+    world.close()
+
+
+@pytest.mark.parametrize("most", [2_900, 3_200])
+def test_a_line_that_carries_little_more_than_a_hello_is_told_as_one_that_breaks(
+    tmp_path: Path, most: int
+) -> None:
+    """What is asked between two requests that broke moves nothing: no township that takes nothing."""
+    world = World.after(certified(TOWN, VILLAGE), tmp_path)
+    world.settle(TOWN, VILLAGE)
+    work(world, 8)
+
+    async def story() -> None:
+        async with (
+            Serving(world[TOWN], listen=True) as town,
+            cut_line(town.address, up=most, down=1 << 40) as line,
+            Serving(world[VILLAGE], listen=False, upstream=line) as village,
+        ):
+            await village.network.sync_now()
+
+    with pytest.raises(StoreError) as broken:
+        asyncio.run(story())
+    assert broken.value.code == TORN
+    status = sync_status(world[VILLAGE].ledger, VILLAGE)
+    assert status.levels[0].waiting > 0
+    assert [one.code for one in status.findings] == []
     world.close()
 
 

@@ -19,6 +19,7 @@ from tests.cli.conftest import Terminal
 from tests.sync.conftest import Serve, banjian, folder_of
 from tests.sync.post import ask, code_of, listening, open_post
 from tests.sync.test_join import NEW_VILLAGE, give_registry, invite, new_station
+from tests.sync.test_join_after_end import put_back
 
 REASON = "电话里核对的密钥编号不一致"
 
@@ -145,6 +146,20 @@ async def test_its_certificate_is_neither_served_nor_renewed(county: Terminal, t
         # The station itself is not closed: another machine may take its place.
         other = post.caller(tmp_path / "other", *post.leaf(NEW_VILLAGE))
         assert (await ask(address, other))[0] == 200
+
+
+def test_a_county_that_was_put_back_refuses_it_still(county: Terminal, tmp_path: Path) -> None:
+    file, request = invite(county, NEW_VILLAGE, *new_station()), tmp_path / "request"
+    Terminal(clock=county.clock).ok(
+        "join", str(file), str(tmp_path / "village"), "--yes", "--request-out", str(request)
+    )
+    county.ok("join", "take", str(request), "--answer-out", str(tmp_path / "answer"))
+    assert reject(county).code == 0
+    county.ok("backup", "--to", str(tmp_path / "kept"))
+    put_back(county, tmp_path / "kept", tmp_path / "restored")
+    restored = Terminal(folder=tmp_path / "restored", clock=county.clock)
+    again = restored.run("join", "take", str(request), "--answer-out", str(tmp_path / "answer"))
+    assert again.code == 1 and "[join.rejected]" in again.err and REASON in again.err
 
 
 def test_a_refusal_that_cannot_be_read_hides_no_other(county: Terminal, tmp_path: Path) -> None:

@@ -79,6 +79,27 @@ def test_an_act_that_was_here_before_the_end_of_its_key_is_told_then(world: Worl
     assert on_page(world, TOWN, case) == ["case.notice.key_leaked"]
 
 
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_single_record_by_a_leaked_key_is_told_whatever_came_first(world: World, knows: bool) -> None:
+    """A village is given the acts of its township one by one, and hears of the end later than they come."""
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "hand_over", case, to=TOWN)
+    world.settle(VILLAGE, TOWN)
+    world.do(TOWN, "take_over", case)
+    world.settle(VILLAGE, TOWN)
+    ledger = world[COUNTY].ledger
+    facts = retirement(ledger, world.key(TOWN, "window").key_id, "compromised")
+    ledger.register("retire_key", facts, world.registrar)
+    world.do(TOWN, "note", case)
+    if not knows:
+        world.sync(VILLAGE)
+        assert told(world, VILLAGE) == []
+    world.sync(TOWN)
+    world.sync(VILLAGE)
+    assert told(world, VILLAGE) == told(world, TOWN) == [("act.key_leaked", TOWN)]
+    assert on_page(world, VILLAGE, case) == ["case.notice.key_leaked"]
+
+
 def test_what_the_county_had_seen_is_not_told(world: World) -> None:
     case = world.receive(VILLAGE)
     world.settle(VILLAGE, TOWN)

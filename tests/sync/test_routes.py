@@ -114,7 +114,7 @@ async def test_a_request_that_was_altered_is_refused(post: Post, invited: bytes,
         post.attempts = Attempts(lambda: 0)
         async with listening(post) as address:
             assert await code_of(address, context, "/sync/1/join", body=body) == code
-    assert not post.home.joins_dir.exists()
+    assert [path.name for path in post.home.joins_dir.iterdir()] == [f"{NEW_VILLAGE}.invited"]
 
 
 async def test_an_invite_of_no_registrar_or_of_another_county_is_refused(
@@ -136,7 +136,7 @@ async def test_an_invite_of_no_registrar_or_of_another_county_is_refused(
         ):
             body = newcomer(tmp_path / name, invite).raw
             assert await code_of(address, context, "/sync/1/join", body=body) == code
-    assert not post.home.joins_dir.exists()
+    assert [path.name for path in post.home.joins_dir.iterdir()] == [f"{NEW_VILLAGE}.invited"]
 
 
 async def test_bodies_and_attempts_have_limits(post: Post, invited: bytes, tmp_path: Path):

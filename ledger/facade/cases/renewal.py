@@ -57,6 +57,11 @@ def are_lists_older(tx: ReadTx) -> bool:
     return row is None or row[1] != ROWS
 
 
+def has_older_lists(tx: ReadTx) -> bool:
+    """Return whether there is anything to list of which another version of this program wrote the rows."""
+    return are_lists_older(tx) and any(True for _ in tx.select(schema.ACTS, {}, limit=1))
+
+
 def follow_calendars(store: Store, view: CaseView, knowledge: Knowledge) -> None:
     """Make the lights anew if the rows were computed with other calendars than those known now."""
     if calendars_changed(store, knowledge):

@@ -16,7 +16,7 @@ from ledger.facade.base.tables import APPLICANTS, CASES, LATE, MARKS, NUMBERS, T
 from ledger.facade.base.vault import Vault
 from ledger.facade.cases.casebook import Folded
 from ledger.facade.cases.numbers import number_rows
-from ledger.facade.cases.renewal import are_lists_older, found_by
+from ledger.facade.cases.renewal import found_by, has_older_lists
 from ledger.facade.cases.views import MARK_CALENDARS, NO_CASE_ACTIONS, case_row
 from ledger.facade.logs.bodies import sealed_bodies
 from ledger.facade.opened.parts import Parts
@@ -93,7 +93,7 @@ def compare_lists(
         look: called before each few hundred cases; raises where it shall stop.
     """
     differ = astray = ungiven = 0
-    lit, older = _are_lights_current(tx, parts), are_lists_older(tx)
+    lit, older = _are_lights_current(tx, parts), has_older_lists(tx)
     cases = _side_by_side(tx)
     while asked := list(islice(cases, CASES_AT_ONCE)):
         if look is not None:

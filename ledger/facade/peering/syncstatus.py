@@ -21,7 +21,7 @@ from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.lostends import DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER
 from ledger.facade.logs.placing import frame_at
 from ledger.facade.opened.parts import Parts
-from ledger.facade.peering.held import Held, recorded_at
+from ledger.facade.peering.held import Held, newest_receipt, recorded_at
 from ledger.facade.peering.receiptkey import receipt_key_fault
 from ledger.facade.transfer.withouteffect import is_without_effect
 from ledger.formats.checkpoint import read_cosignature_time_s
@@ -168,15 +168,20 @@ def _stranded(tx: ReadTx, parts: Parts, scope: frozenset[StationId]) -> Iterator
 def _beyond(
     tx: ReadTx, held: Held, station: StationId, beyond: frozenset[StationId]
 ) -> Iterator[SyncFinding]:
-    """Yield what nobody wrote down: own logs of stations that are not below this one; nobody sends them."""
+    """Yield what nobody wrote down: own logs of stations that are not below this one; nobody sends them.
+
+    What was sent before the station was moved is not told.
+    """
     for one in sorted(beyond):
         for state in held.states(frozenset((one,)), county=False):
-            if held.is_open_own(state.log_id):
-                params: dict[str, Param] = {"station": one, "main": station, "count": state.size}
-                name = state.log_id.hex()
+            name = state.log_id.hex()
+            receipts = (newest_receipt(tx, name, above) for above in held.line()[1:])
+            sent = max((receipt.size for receipt in receipts if receipt), default=0)
+            if held.is_open_own(state.log_id) and sent < state.size:
+                params: dict[str, Param] = {"station": one, "main": station, "count": state.size - sent}
                 yield SyncFinding(
-                    code=KEPT_BESIDE, log=name, seq=0, found_at_ms=recorded_at(tx, name, 1), detail=one,
-                    params=params, station=one,
+                    code=KEPT_BESIDE, log=name, seq=0, found_at_ms=recorded_at(tx, name, sent + 1),
+                    detail=one, params=params, station=one,
                 )  # fmt: skip
 
 

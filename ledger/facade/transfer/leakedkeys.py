@@ -23,6 +23,7 @@ from ledger.formats.frame import decode_frame
 from ledger.formats.rank import recorded_at_ms
 from ledger.registry.authority import Retirement
 from ledger.registry.registry import Registry
+from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
 from ledger.store.tables import Row
 from ledger.types import CaseId, KeyId, LogId
@@ -108,6 +109,16 @@ def _signs_acts(registry: Registry, key: KeyId, ended: Retirement) -> bool:
 
 
 def _found(tx: ReadTx, holdings: Holdings, ended: Mapping[KeyId, Retirement]) -> Iterator[Row]:
+    for log_id, name, seq, frame in _frames(tx, holdings, ended):
+        key = next((key for key in ended if bytes(key) in frame), None)
+        if key is not None and _is_behind(frame, key, ended[key], log_id):
+            yield (KEY_LEAKED, name, seq, recorded_at_ms(frame), "", 0)
+
+
+def _frames(
+    tx: ReadTx, holdings: Holdings, ended: Mapping[KeyId, Retirement]
+) -> Iterator[tuple[LogId, str, int, bytes]]:
+    """Yield what may be by one of the keys: of logs held whole, of branches, and single records."""
     names = [name for name, log in holdings.logs.items() if log.genesis.kind == "station"]
     for name in (*names, *branch_names(tx)):
         log = holdings.logs.get(name.partition(BRANCH_MARK)[0])
@@ -117,9 +128,14 @@ def _found(tx: ReadTx, holdings: Holdings, ended: Mapping[KeyId, Retirement]) ->
         seen = min(one.seen_size(log.genesis.log_id()) for one in ended.values())
         first = 1 if BRANCH_MARK in name else seen + 1
         for seq, frame in tx.frames(name, first, tx.size(name)):
-            key = next((key for key in ended if bytes(key) in frame), None)
-            if key is not None and _is_behind(frame, key, ended[key], log.genesis.log_id()):
-                yield (KEY_LEAKED, name, seq, recorded_at_ms(frame), "", 0)
+            yield log.genesis.log_id(), name, seq, frame
+    for row in tx.select(schema.SPARSE, {}):
+        lane, place, single = str(row[0]), row[1], row[3]
+        log = holdings.logs.get(lane.partition(BRANCH_MARK)[0])
+        if log is None or log.genesis.kind != "station":
+            continue
+        if isinstance(place, int) and isinstance(single, bytes):
+            yield log.genesis.log_id(), lane, place, single
 
 
 def _is_behind(frame: bytes, key: KeyId, ended: Retirement, log_id: LogId) -> bool:
