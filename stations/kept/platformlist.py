@@ -114,13 +114,16 @@ def blank_erased(folder: SealedFolder, ledger: Ledger, erasures: Erasures) -> No
         blank_list(folder, name, ledger, erasures)
 
 
-def blank_list(folder: SealedFolder, name: str, ledger: Ledger, erasures: Erasures) -> frozenset[CaseId]:
+def blank_list(
+    folder: SealedFolder, name: str, ledger: Ledger, erasures: Erasures
+) -> frozenset[CaseId] | None:
     """Take out of a list what it says of people whose cases were erased.
 
     A row that may mean another case as well goes all the same: read again, the list gives it to that one.
 
     Returns:
-        The cases that rows mean of which an erasure is held that does not count yet.
+        The cases that rows mean of which an erasure is held that does not count yet; None for a list that
+        cannot be read.
 
     Raises:
         StoreError: ``store.*``; what was kept before stays.
@@ -129,7 +132,7 @@ def blank_list(folder: SealedFolder, name: str, ledger: Ledger, erasures: Erasur
         kept = _load(folder, name)
     except StoreError:
         # Who opens its page is told; the others are looked at all the same.
-        return frozenset()
+        return None
     if kept is None:
         return frozenset()
     meant = {

@@ -155,6 +155,20 @@ def test_what_could_not_be_kept_is_tried_again(place: Place, monkeypatch: pytest
     assert place.shown().count("") == 3
 
 
+def test_what_could_not_be_read_is_tried_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scanner of viruses, or a disk, let nobody read it just then."""
+
+    def denied(folder: SealedFolder, name: str) -> bytes | None:
+        raise StoreError("store.denied", path=name)
+
+    place.erase(place.cases[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(SealedFolder, "read", denied)
+        place.look()
+    place.look()
+    assert place.shown().count("") == 3
+
+
 def test_the_ledger_is_asked_when_something_was_written(place: Place) -> None:
     look, written = ErasureLook(), place.ledger.store.writes()
     first = look.look(place.ledger, written)
