@@ -15,7 +15,7 @@ from ledger.errors import RuleError, StoreError
 from ledger.facade import CaseRow, Ledger
 from ledger.types import CaseId, StationId
 from stations.kept.erasures import Erasures, counting
-from stations.kept.sealed import SealedFolder
+from stations.kept.sealed import UNREADABLE, SealedFolder
 from stations.province.exported import (
     ExportRow,
     Unread,
@@ -77,7 +77,8 @@ def before_erasing(folder: SealedFolder, ledger: Ledger, case_id: CaseId) -> Non
     """Remember which rows of all lists may name the people of a case; afterwards nobody can tell.
 
     Raises:
-        StoreError: ``store.*``; what was kept before stays.
+        StoreError: ``store.*`` where a list cannot be read just then, or not be kept; what was kept before
+            stays.
     """
     case, id_no = _person_of(ledger, case_id)
     if case is None:
@@ -85,7 +86,9 @@ def before_erasing(folder: SealedFolder, ledger: Ledger, case_id: CaseId) -> Non
     for name in folder.names():
         try:
             kept = _load(folder, name)
-        except StoreError:
+        except StoreError as error:
+            if error.code != UNREADABLE:
+                raise
             # Who opens its page is told; the others are looked at all the same.
             continue
         if kept is None:
@@ -188,7 +191,7 @@ def _load(folder: SealedFolder, name: str) -> KeptList | None:
             },
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError("sealed.unreadable", path=name) from error
+        raise StoreError(UNREADABLE, path=name) from error
 
 
 def _name(station: StationId) -> str:
