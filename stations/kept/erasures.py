@@ -107,14 +107,17 @@ class ListWatch:
         self._folder = folder
         self._looked: dict[str, _Looked] = {}
 
-    def look(self, ledger: Ledger, erasures: Erasures, blank: Callable[[str], Collection[CaseId]]) -> None:
+    def look(
+        self, ledger: Ledger, erasures: Erasures, blank: Callable[[str], Collection[CaseId] | None]
+    ) -> None:
         """Look at every list that is another by now, or for other erasures.
 
         Args:
             ledger: open for reading.
             erasures: what is held by now.
             blank: takes out of the list of a name what was erased; returns the cases in it of which an
-                erasure is held that does not count yet.
+                erasure is held that does not count yet, or None where it could not be read: that list is
+                looked at again the next time.
 
         Raises:
             StoreError: of ``blank``: that list is looked at again the next time.
@@ -123,7 +126,10 @@ class ListWatch:
         for name in self._folder.names():
             known, mark = before.pop(name, None), self._folder.mark(name)
             if known is None or known[:2] != (mark, erasures) or counting(ledger, known.doubtful):
-                known = _Looked(mark, erasures, blank(name))
+                doubtful = blank(name)
+                if doubtful is None:
+                    continue
+                known = _Looked(mark, erasures, doubtful)
             self._looked[name] = known
 
 

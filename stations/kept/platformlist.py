@@ -15,7 +15,7 @@ from ledger.errors import RuleError, StoreError
 from ledger.facade import CaseRow, Ledger
 from ledger.types import CaseId, StationId
 from stations.kept.erasures import Erasures, counting
-from stations.kept.sealed import SealedFolder
+from stations.kept.sealed import UNREADABLE, SealedFolder
 from stations.province.exported import (
     ExportRow,
     Unread,
@@ -77,7 +77,8 @@ def before_erasing(folder: SealedFolder, ledger: Ledger, case_id: CaseId) -> Non
     """Remember which rows of all lists may name the people of a case; afterwards nobody can tell.
 
     Raises:
-        StoreError: ``store.*``; what was kept before stays.
+        StoreError: ``store.*`` where a list cannot be read just then, or not be kept; what was kept before
+            stays.
     """
     case, id_no = _person_of(ledger, case_id)
     if case is None:
@@ -85,7 +86,9 @@ def before_erasing(folder: SealedFolder, ledger: Ledger, case_id: CaseId) -> Non
     for name in folder.names():
         try:
             kept = _load(folder, name)
-        except StoreError:
+        except StoreError as error:
+            if error.code != UNREADABLE:
+                raise
             # Who opens its page is told; the others are looked at all the same.
             continue
         if kept is None:
@@ -114,13 +117,16 @@ def blank_erased(folder: SealedFolder, ledger: Ledger, erasures: Erasures) -> No
         blank_list(folder, name, ledger, erasures)
 
 
-def blank_list(folder: SealedFolder, name: str, ledger: Ledger, erasures: Erasures) -> frozenset[CaseId]:
+def blank_list(
+    folder: SealedFolder, name: str, ledger: Ledger, erasures: Erasures
+) -> frozenset[CaseId] | None:
     """Take out of a list what it says of people whose cases were erased.
 
     A row that may mean another case as well goes all the same: read again, the list gives it to that one.
 
     Returns:
-        The cases that rows mean of which an erasure is held that does not count yet.
+        The cases that rows mean of which an erasure is held that does not count yet; None for a list that
+        cannot be read.
 
     Raises:
         StoreError: ``store.*``; what was kept before stays.
@@ -129,7 +135,7 @@ def blank_list(folder: SealedFolder, name: str, ledger: Ledger, erasures: Erasur
         kept = _load(folder, name)
     except StoreError:
         # Who opens its page is told; the others are looked at all the same.
-        return frozenset()
+        return None
     if kept is None:
         return frozenset()
     meant = {
@@ -185,7 +191,7 @@ def _load(folder: SealedFolder, name: str) -> KeptList | None:
             },
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError("sealed.unreadable", path=name) from error
+        raise StoreError(UNREADABLE, path=name) from error
 
 
 def _name(station: StationId) -> str:

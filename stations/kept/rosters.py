@@ -280,11 +280,13 @@ def blank_cases(folder: SealedFolder, cases: Collection[str]) -> None:
             keep_roster(folder, roster)
 
 
-def blank_roster(folder: SealedFolder, name: str, ledger: Ledger, erasures: Erasures) -> frozenset[CaseId]:
+def blank_roster(
+    folder: SealedFolder, name: str, ledger: Ledger, erasures: Erasures
+) -> frozenset[CaseId] | None:
     """Take out of a roster what it says of people whose cases were erased.
 
     Returns:
-        The cases in it of which an erasure is held that does not count yet.
+        The cases in it of which an erasure is held that does not count yet; None for one that cannot be read.
 
     Raises:
         StoreError: ``store.*``; what was kept before stays.
@@ -293,7 +295,7 @@ def blank_roster(folder: SealedFolder, name: str, ledger: Ledger, erasures: Eras
         roster = load_roster(folder, name)
     except (InputError, StoreError):
         # Who opens its page is told.
-        return frozenset()
+        return None
     asked = frozenset(erasures.meant(cases=(row.case for row in roster.rows if not row.erased)))
     erased = counting(ledger, asked)
     if roster.blank({case.hex() for case in erased}):

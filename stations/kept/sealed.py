@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,6 +25,8 @@ NONCE_BYTES = 12
 SUFFIX = ".sealed"
 NAME_CHARS_MAX = 200
 """Longest name of a file: file systems take 255 bytes."""
+UNREADABLE: Final = "sealed.unreadable"
+"""Code of a file that was changed, or belongs to another installation."""
 _CONTEXT = b"banjian/sealed/1\n"
 
 
@@ -78,7 +81,7 @@ class SealedFolder:
         try:
             return self._cipher.decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], path.name.encode("ascii"))
         except (InvalidTag, ValueError) as error:
-            raise StoreError("sealed.unreadable", path=str(path)) from error
+            raise StoreError(UNREADABLE, path=str(path)) from error
 
     def mark(self, name: str) -> bytes:
         """Return what differs each time something is kept under a name; b"" when nothing is.

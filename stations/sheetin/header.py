@@ -34,7 +34,7 @@ class Header:
         columns: column of the sheet (from 0) of each column of the list that is there.
         texts: each heading as it stands in the file.
         strange: headings that the list does not know, by column of the sheet.
-        twice: columns of the list that two headings claim, with both columns of the sheet.
+        twice: columns of the list that several headings claim, with all those columns of the sheet.
         key: the field that names what a row is about.
     """
 
@@ -43,7 +43,7 @@ class Header:
     columns: Mapping[str, int]
     texts: Mapping[str, str]
     strange: Mapping[int, str]
-    twice: Mapping[str, tuple[int, int]]
+    twice: Mapping[str, tuple[int, ...]]
 
     def missing(self, sheet_list: SheetList) -> list[Column]:
         """Return the columns that must be there and are not."""
@@ -192,7 +192,7 @@ def _match(texts: Mapping[int, tuple[Raw, ...]], row: int, sheet_list: SheetList
     columns: dict[str, int] = {}
     names: dict[str, str] = {}
     strange: dict[int, str] = {}
-    twice: dict[str, tuple[int, int]] = {}
+    twice: dict[str, tuple[int, ...]] = {}
     for place, readings in texts.items():
         written = [value for value in readings if isinstance(value, str) and not is_empty(value)]
         column = next((found for text in _joined(written) if (found := _known(text, sheet_list))), None)
@@ -200,7 +200,7 @@ def _match(texts: Mapping[int, tuple[Raw, ...]], row: int, sheet_list: SheetList
             if written:
                 strange[place] = shown(written[0])
         elif column.field in columns:
-            twice[column.field] = (columns[column.field], place)
+            twice[column.field] = (*twice.get(column.field, (columns[column.field],)), place)
         else:
             columns[column.field] = place
             names[column.field] = shown(written[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from stations.sheetin.book import Grid, read_book
-from stations.sheetin.clean import shown, whole
+from stations.sheetin.clean import clean, shown, whole
 from stations.sheetin.columns import ListName, sheet_list
 from stations.sheetin.faults import Faults
 from stations.sheetin.header import Header, filled_from, find_sheet, tell_unread
@@ -94,9 +94,14 @@ def read_keyed(
 
 def _own_columns(grid: Grid, header: Header) -> Mapping[int, str]:
     """Return what tells the columns that are not read from each other, by column of the sheet."""
-    again = {second: shown(grid.cell(header.row, second)) for _, second in header.twice.values()}
+    again = {
+        place: shown(grid.cell(header.row, place)) for _, *more in header.twice.values() for place in more
+    }
     keys: dict[int, str] = {}
-    for place, heading in sorted({**header.strange, **again}.items()):
+    for place, told in sorted({**header.strange, **again}.items()):
+        written = grid.cell(header.row, place)
+        # Messages cut a long heading; in a heading of two rows something else stands here.
+        heading = clean(whole(written)) if shown(written) == told else told
         same = sum(key.partition(_AGAIN)[0] == heading for key in keys.values())
         keys[place] = f"{heading}{_AGAIN}{same + 1}" if same else heading
     return keys

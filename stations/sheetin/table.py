@@ -149,15 +149,17 @@ def _looks_like_code(value: Raw) -> bool:
 
 
 def _tell_columns(grid: Grid, header: Header, wanted: SheetList, faults: Faults) -> None:
-    for field, (first, second) in header.twice.items():
+    for field, (first, *more) in header.twice.items():
         heading = wanted.column(field).heading
-        faults.add(
-            "sheet.heading_twice",
-            grid.place(header.row, second, shown(grid.cell(header.row, second))),
-            shown(grid.cell(header.row, second)),
-            column=heading,
-            other=grid.place(header.row, first).cell,
-        )
+        for further in more:
+            text = shown(grid.cell(header.row, further))
+            faults.add(
+                "sheet.heading_twice",
+                grid.place(header.row, further, text),
+                text,
+                column=heading,
+                other=grid.place(header.row, first).cell,
+            )
     for field, column in header.columns.items():
         if column in grid.marks.hidden_columns:
             faults.tell("sheet.column_hidden", grid.place(header.row, column, header.texts[field]))

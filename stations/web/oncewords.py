@@ -8,6 +8,7 @@ same one.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
@@ -15,7 +16,7 @@ from ledger.errors import StoreError
 from ledger.facade import Home
 from ledger.facade.base.clock import Randomness
 from ledger.lawtime import DAY_MS
-from stations.kept.sealed import SealedFolder
+from stations.kept.sealed import UNREADABLE, SealedFolder
 
 FOLDER = "signed"
 FORGOTTEN_MS = 14 * DAY_MS
@@ -58,30 +59,44 @@ class OnceWords:
         self._folder.keep(_name(staff_no, once), json.dumps(asdict(spent)).encode("utf-8"))
 
     def spent(self, staff_no: str, once: str) -> Spent | None:
-        """Return what a word of somebody became; None for a new one."""
+        """Return what a word of somebody became; None for a new one.
+
+        Raises:
+            StoreError: ``store.*`` while that cannot be read: whether it is a new one nobody knows.
+        """
         return self._read(_name(staff_no, once)) if once else None
 
     def drop_case(self, case: str) -> None:
         """Forget the words of a case whose personal data was erased; ``case`` in hexadecimal digits."""
         for name in self._folder.names():
-            known = self._read(name)
+            known = self._looked(name)
             if known is not None and known.case == case:
                 self._folder.drop(name)
 
     def drop_old(self, now_ms: int) -> None:
         """Forget the words that no open page can carry any more."""
         for name in self._folder.names():
-            known = self._read(name)
+            known = self._looked(name)
             if known is not None and now_ms - known.at_ms > FORGOTTEN_MS:
                 self._folder.drop(name)
+
+    def _looked(self, name: str) -> Spent | None:
+        """Return what a word became; None as well for one that cannot be read now."""
+        with suppress(StoreError):
+            return self._read(name)
+        return None
 
     def _read(self, name: str) -> Spent | None:
         try:
             raw = self._folder.read(name)
             return None if raw is None else Spent(**json.loads(raw))
-        except (StoreError, ValueError, TypeError):
-            # As good as none: changed on the disk, or of another version.
-            return None
+        except (ValueError, TypeError):
+            pass
+        except StoreError as error:
+            if error.code != UNREADABLE:
+                raise
+        # As good as none: changed on the disk, or of another version.
+        return None
 
 
 def _name(staff_no: str, once: str) -> str:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger.errors import StoreError
+from ledger.facade import Performed
 from ledger.facade.cases.writing import Writer
 from ledger.formats.envelope import seal_key
+from ledger.formats.keys import Ed25519Signer, prove_possession
+from stations.keyrequest import KeyRequest, encode_request
 from stations.web.oncewords import OnceWords, Spent
 from stations.web.typed import is_stored
-from tests.facade.counter import TOWNSHIP, VILLAGE, Dice, FakeClock, found_county
+from tests.facade.counter import COUNTY, TOWNSHIP, VILLAGE, Dice, FakeClock, found_county
 from tests.quickkeys import QUICK
 from tests.web.counterdesk import PASSPHRASE, Counter, Fields, keys, serving
 
@@ -112,6 +117,92 @@ def test_another_form_under_the_word_is_asked_about(tmp_path: Path) -> None:
         ):
             assert desk.send(path, fields).code == "web.form_signed" and size(counter) == signed
         assert desk.send("/people/V1/grant", role).status == 303 and size(counter) == signed
+
+
+def test_another_file_under_the_word_is_asked_about(tmp_path: Path) -> None:
+    """The wrong request was chosen: nobody is told that the key of the right one was enrolled."""
+    with county(tmp_path / "county") as counter:
+        desk, fields = counter.desk("R1"), {"key": "request", "once": "0123456789abcdef"}
+        wrong, right = ({"request": ("V1.request", request(counter))} for _ in range(2))
+        assert desk.send("/people/V1/key", fields, wrong).status == 303
+        signed = size(counter)
+        assert desk.send("/people/V1/key", fields, right).code == "web.form_signed"
+        again = desk.send("/people/V1/key", fields, wrong)
+        assert again.status == 303 and size(counter) == signed
+
+
+def request(counter: Counter) -> bytes:
+    """Return the request for a new key of V1, as a file."""
+    signer = Ed25519Signer.from_seed(os.urandom(32))
+    with counter.ledger() as ledger:
+        number = ledger.ledger_id
+    made = KeyRequest(
+        staff_no="V1", ledger_id=number, public_key=signer.public_key,
+        possession=prove_possession(signer, number),
+    )  # fmt: skip
+    return encode_request(made).encode()
+
+
+def test_the_opening_of_a_log_is_not_what_was_to_be_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power went between the log that acting opens and the key that was to be given."""
+    folder, copy = tmp_path / "county", tmp_path / "copy"
+    sent = {**GIVEN, "once": "0123456789abcdef"}
+    with county(folder) as counter, counter.ledger() as ledger:
+        clock = counter.clock
+        (log,) = (one for one in ledger.logs() if one.kind == "station" and one.station == COUNTY)
+        sentinel = ledger.home.sentinel_path(log.log_id)
+    sentinel.unlink()
+    append = Writer.append_county_act
+
+    def cut(*args: Any) -> Performed:
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*.sock"))
+        return append(*args)
+
+    with serving(folder, clock=clock) as counter:
+        before = size(counter)
+        with monkeypatch.context() as patched:
+            patched.setattr(Writer, "append_county_act", cut)
+            assert counter.desk("C3").send("/new-keys/C1", sent).status == 303
+        assert size(counter) == before + 2
+    with serving(copy, clock=clock) as counter:
+        assert size(counter) == before + 1
+        answer = counter.desk("C3").send("/new-keys/C1", sent)
+        assert answer.status == 303 and size(counter) == before + 2
+
+
+def test_a_log_that_was_to_be_opened_is_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, copy = tmp_path / "county", tmp_path / "copy"
+    sent = {"sure": "1", "once": "0123456789abcdef"}
+    with county(folder) as counter, counter.ledger() as ledger:
+        clock = counter.clock
+        (log,) = (one for one in ledger.logs() if one.kind == "catalogue")
+        sentinel = ledger.home.sentinel_path(log.log_id)
+    sentinel.unlink()
+    with serving(folder, clock=clock) as counter:
+        with monkeypatch.context() as patched:
+            kept_at_the_end(counter, copy, patched)
+            assert counter.desk("R1").send("/reopen/catalogue", sent).status == 303
+        signed = size(counter)
+    with serving(copy, clock=clock) as counter:
+        desk = counter.desk("R1")
+        answer = desk.send("/reopen/catalogue", sent)
+        assert answer.status == 303 and size(counter) == signed
+        assert "没有再办第二次" in desk.get(answer.headers["Location"]).text
+
+
+def test_another_passphrase_under_the_word_is_told(tmp_path: Path) -> None:
+    """Whoever typed it would think that the key opens with it."""
+    with county(tmp_path / "county") as counter:
+        desk, sent = counter.desk("R1"), {**PERSON, "once": "0123456789abcdef"}
+        assert desk.send("/enrol", sent).status == 303
+        signed, other = size(counter), "another passphrase of hers"
+        answer = desk.send("/enrol", {**sent, "passphrase": other, "again": other})
+        assert answer.status == 303 and size(counter) == signed
+        assert "没有再办第二次" in desk.get(answer.headers["Location"]).text
 
 
 def test_what_was_not_stored_may_be_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

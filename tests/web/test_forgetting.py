@@ -155,6 +155,43 @@ def test_what_could_not_be_kept_is_tried_again(place: Place, monkeypatch: pytest
     assert place.shown().count("") == 3
 
 
+def test_what_could_not_be_read_is_tried_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scanner of viruses, or a disk, let nobody read it just then."""
+
+    def denied(folder: SealedFolder, name: str) -> bytes | None:
+        raise StoreError("store.denied", path=name)
+
+    place.erase(place.cases[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(SealedFolder, "read", denied)
+        place.look()
+    place.look()
+    assert place.shown().count("") == 3
+
+
+def test_nobody_is_erased_while_a_list_that_may_name_them_cannot_be_read(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is named there by name alone could be found by nobody afterwards."""
+    rows = [ExportRow(row=1, external_no="P77", applicant="甲")]
+    keep_list(place.lists, VILLAGE, KeptList(at_ms=1, by="C1", file="导出.xlsx", rows=rows))
+
+    def failing(folder: SealedFolder, name: str) -> bytes | None:
+        raise StoreError("store.io", file=name, detail="EIO")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SealedFolder, "read", failing)
+        with pytest.raises(StoreError):
+            platformlist.before_erasing(place.lists, place.ledger, place.cases[0])
+    # One that was damaged for good names nobody any more, and bars no erasure.
+    next((place.ledger.home.path / platformlist.FOLDER).glob(f"*{COUNTY}*")).write_bytes(bytes(40))
+    platformlist.before_erasing(place.lists, place.ledger, place.cases[0])
+    place.erase(place.cases[0])
+    place.look()
+    kept = load_list(place.lists, VILLAGE)
+    assert kept is not None and [row.applicant for row in kept.rows] == [""]
+
+
 def test_the_ledger_is_asked_when_something_was_written(place: Place) -> None:
     look, written = ErasureLook(), place.ledger.store.writes()
     first = look.look(place.ledger, written)

@@ -10,6 +10,7 @@ import pytest
 from ledger.errors import StoreError
 from ledger.facade.cases.writing import Writer
 from stations.kept.backup import make_backup
+from stations.kept.sealed import SealedFolder
 from stations.web.browsers import DONE_MAX
 from stations.web.oncewords import FORGOTTEN_MS, OnceWords, Spent
 from tests.facade.counter import PERMIT, Dice
@@ -143,6 +144,34 @@ def test_what_was_not_stored_may_be_sent_again(tmp_path: Path, monkeypatch: pyte
             assert json.loads(desk.call("/api/v1/receive", BODY).raw)["code"] == "store.disk_full"
         assert not cases(counter)
         assert received(desk, BODY)["number"] and len(cases(counter)) == 1
+
+
+def test_a_word_that_cannot_be_read_just_then_is_not_taken_for_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk, or a scanner of viruses, let nobody read what the form had become."""
+    folder = tmp_path / "county"
+    with serving(folder) as counter:
+        desk = counter.desk("C1")
+        first = received(desk, BODY)
+        slip = sent(desk, "0123456789abcdef").headers["Location"]
+        clock, numbers = counter.clock, cases(counter)
+    read = SealedFolder.read
+
+    def failing(sealed: SealedFolder, name: str) -> bytes | None:
+        if sealed.names() and sealed._folder.name == "signed":
+            raise StoreError("store.io", file=name, detail="EIO")
+        return read(sealed, name)
+
+    with serving(folder, clock=clock) as counter:
+        desk = counter.desk("C1")
+        with monkeypatch.context() as patched:
+            patched.setattr(SealedFolder, "read", failing)
+            assert sent(desk, "0123456789abcdef").code == "store.io"
+            assert desk.call("/api/v1/receive", BODY).status >= 500
+        assert cases(counter) == numbers
+        assert sent(desk, "0123456789abcdef").headers["Location"] == slip
+        assert received(desk, BODY)["case"] == first["case"] and cases(counter) == numbers
 
 
 def test_erasing_takes_the_word_with_its_rating_token_along(tmp_path: Path) -> None:

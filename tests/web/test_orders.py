@@ -250,6 +250,20 @@ def test_columns_of_the_office_s_own_go_back_as_they_came(desk: Desk, tmp_path: 
     assert "新增 0 件，更新 0 件" in again.text
 
 
+def test_columns_that_mean_the_same_and_long_headings_go_back_too(desk: Desk, tmp_path: Path) -> None:
+    """The hotline's list has three days and three people; one of each is read."""
+    long = "是否属于" + "重复诉求、联名诉求或者历史遗留问题" * 3
+    head = ["工单号", "诉求标题", "派单时间", "交办时间", "受理时间", "诉求人", "反映人", "联系人", long]
+    row = ["HL060", "路灯不亮", "2026-03-01", "2026-03-02", "2026-03-03", "甲", "乙", "丙", "否"]
+    raw = make(tmp_path / "same.xlsx", 工单=[head, row]).read_bytes()
+    desk.post("/orders", {}, {"file": ("工单.xlsx", raw)})
+    told = taken_away(desk)
+    assert told[0][: len(head)] == head
+    assert [line[: len(head)] for line in told if "HL060" in line] == [row]
+    again = desk.post("/orders", {}, {"file": ("again.xlsx", desk.get("/orders?format=xlsx").raw)})
+    assert "新增 0 件，更新 0 件" in again.text
+
+
 def taken_away(desk: Desk) -> list[list[str]]:
     """Return the cells of the list as Excel, which must all be texts: no formula, no number."""
     raw = desk.get("/orders?format=xlsx").raw

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import PurePath
 from typing import TypeVar
 from urllib.parse import quote
@@ -24,6 +25,7 @@ from ledger.facade import Ledger, SignedAct
 from ledger.facade.base.clock import Randomness
 from ledger.facade.opened.performing import noting
 from ledger.formats.act import case_of, read_act
+from ledger.formats.genesis import OPEN_LOG
 from stations.web.drafts import said_by
 from stations.web.headers import from_here
 from stations.web.oncewords import Spent
@@ -172,13 +174,15 @@ class Noting:
     Args:
         visit: the request that signs it.
         form: what is signed.
+        said: a digest of what it says.
         back: the page that shows what came of it after a power cut.
+        opens: whether it is signed to open a log.
     """
 
-    def __init__(self, visit: Visit, form: Form, back: str) -> None:
-        self._visit = visit
+    def __init__(self, visit: Visit, form: Form, *, said: str, back: str, opens: bool) -> None:
+        self._visit, self._opens = visit, opens
         self._author, self._word = author_of(visit), first(form, "once")
-        self._spent = Spent(said=_said_in(visit, form), where=back, at_ms=visit.now_ms())
+        self._spent = Spent(said=said, where=back, at_ms=visit.now_ms())
         self._is_noted = self._is_stored = False
 
     async def write(self, work: Callable[[Ledger], T]) -> T:
@@ -208,8 +212,11 @@ class Noting:
 
     def _note(self, signed: SignedAct) -> None:
         if self._word and not self._is_noted:
-            case = case_of(read_act(signed.raw, signed.sig))
-            self._spend(replace(self._spent, act=signed.act_id.hex(), case=case.hex()))
+            act = read_act(signed.raw, signed.sig)
+            if act.header.action == OPEN_LOG and not self._opens:
+                # Whoever acts opens the log if need be: that is not yet what was to be signed.
+                return
+            self._spend(replace(self._spent, act=signed.act_id.hex(), case=case_of(act).hex()))
             self._is_noted = True
 
     def _spend(self, spent: Spent) -> None:
@@ -218,7 +225,7 @@ class Noting:
 
 
 async def once(
-    visit: Visit, form: Form, act: Callable[[Noting], Awaitable[str]], *, back: str
+    visit: Visit, form: Form, act: Callable[[Noting], Awaitable[str]], *, back: str, opens: bool = False
 ) -> web.Response:
     """Act on a form once, however often it is sent, also at one moment.
 
@@ -227,6 +234,7 @@ async def once(
         form: what was sent.
         act: acts, signs by what it is given, and returns where to go then.
         back: the page that shows what came of it where a power cut came before the answer.
+        opens: whether it is signed to open a log.
 
     Raises:
         RuleError: ``web.form_signed``; as ``act``.
@@ -234,10 +242,11 @@ async def once(
     async with kept_of(visit).turn(visit.browser.csrf):
         where = await answered(visit, form)
         if where is None:
-            noted = Noting(visit, form, back)
+            said = await _said_in(visit, form)
+            noted = Noting(visit, form, said=said, back=back, opens=opens)
             where = await act(noted)
             if first(form, "once"):
-                visit.browser.remember_done(_mark(visit, form), where)
+                visit.browser.remember_done(_mark(visit, form, said), where)
                 # It is done: a full disk makes it not undone.
                 with suppress(StoreError):
                     await visit.office.access.aside(partial(noted.done, where))
@@ -250,26 +259,36 @@ async def answered(visit: Visit, form: Form) -> str | None:
     Raises:
         RuleError: ``web.form_signed`` where the form said something else when it was.
     """
-    word, words = first(form, "once"), words_of(visit)
-    known = visit.browser.done.get(_mark(visit, form))
+    word, words, said = first(form, "once"), words_of(visit), await _said_in(visit, form)
+    known = visit.browser.done.get(_mark(visit, form, said))
     if known is not None or not word:
         return known
     spent = await visit.office.access.aside(lambda: words.spent(author_of(visit), word))
     if spent is None or (spent.act and not await visit.read(lambda ledger: is_stored(ledger, spent))):
         return None
-    if not spent.where or spent.said not in ("", _said_in(visit, form)):
+    if not spent.where or spent.said not in ("", said):
         raise RuleError("web.form_signed")
     visit.tell("web.form_signed_told")
     return spent.where
 
 
-def _mark(visit: Visit, form: Form) -> str:
-    return f"{done_mark(visit, first(form, 'once'))} {_said_in(visit, form)}"
+def _mark(visit: Visit, form: Form, said: str) -> str:
+    """Return what tells a form from all others while the program runs: another passphrase is another form."""
+    return f"{done_mark(visit, first(form, 'once'))} {said} {said_by(form)}"
 
 
-def _said_in(visit: Visit, form: Form) -> str:
-    """Return a digest of what a form says, and to whom it is sent: pages have several with one word."""
-    return said_by({**fields_kept(form), "to": [visit.request.path]})
+async def _said_in(visit: Visit, form: Form) -> str:
+    """Return a digest of what a form says, and to whom it is sent: pages have several with one word.
+
+    Of files what they hold; of passphrases nothing, for it is written down.
+    """
+    files = []
+    for name, value in (await posted(visit.request)).items():
+        if isinstance(value, web.FileField) and value.filename:
+            value.file.seek(0)
+            files.append(f"{name} {sha256(value.file.read()).hexdigest()}")
+            value.file.seek(0)
+    return said_by({**fields_kept(form), "to": [visit.request.path], "sent": files})
 
 
 def new_word(visit: Visit) -> str:

@@ -93,7 +93,7 @@ async def reopen(visit: Visit) -> web.StreamResponse:
         return WHERE
 
     try:
-        return await once(visit, form, act, back=WHERE)
+        return await once(visit, form, act, back=WHERE, opens=True)
     except BanjianError as error:
         return await _shown(visit, error)
 
