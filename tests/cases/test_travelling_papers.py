@@ -27,6 +27,7 @@ from tests.cases.counter import (
     OFFICER,
     OTHER_VILLAGE,
     PERMIT,
+    PROMISE,
     SUPERVISOR,
     TOWN,
     TOWN_CLERK,
@@ -318,6 +319,58 @@ def test_what_came_before_a_notice_from_paper_or_with_it_answers_nothing(came: s
     notice: Facts = {"missing": ["m01", "m02"], "due": DUE, **LATE}
     story.act(TOWN_CLERK, "request_correction", notice, when="2026-03-11 09:00")
     assert listed(story) == ("correcting", {"m01", "m02"})
+
+
+def test_the_organ_has_all_of_it_on_the_day_of_the_last_paper_whichever_is_typed_last() -> None:
+    """Asked on the 10th; m01 came on the 12th and was typed on the 16th, behind m02 of the 13th."""
+    story = Story(FOOD)
+    story.receive(CLERK, "2026-03-09 09:00")
+    story.act(CLERK, "request_correction", {"missing": ["m01", "m02"], "due": DUE}, when="2026-03-10 09:00")
+    story.act(CLERK, "supply", {"materials": ["m02"]}, when="2026-03-13 09:00")
+    last = story.act(CLERK, "supply", {"materials": ["m01"], **LATE}, when="2026-03-12 09:00")
+    assert story.events(last) == ("correction_cleared", "full_supply", "deciding_supply")
+    assert read(story, "2026-03-16") == {
+        "acceptance": "03-13 > 03-20 green",
+        "correction": "03-10 > 03-13 green",
+    }
+
+
+def test_the_last_paper_counts_where_the_notice_is_typed_behind_all_of_them_as_well() -> None:
+    story = Story(FOOD)
+    story.receive(CLERK, "2026-03-09 09:00")
+    story.act(CLERK, "supply", {"materials": ["m02"]}, when="2026-03-13 09:00")
+    story.act(CLERK, "supply", {"materials": ["m01"], **LATE}, when="2026-03-12 09:00")
+    notice: Facts = {"missing": ["m01", "m02"], "due": DUE, **LATE}
+    story.act(CLERK, "request_correction", notice, when="2026-03-10 09:00")
+    assert read(story, "2026-03-16") == {
+        "acceptance": "03-13 > 03-20 green",
+        "correction": "03-10 > 03-13 green",
+    }
+
+
+def test_a_deficit_ends_on_the_day_of_its_last_paper_whichever_is_typed_last() -> None:
+    story = Story(PROMISE)
+    story.receive(CLERK, "2026-03-09 09:00", materials=["m01", "m04"])
+    facts: Facts = {"missing": ["m02", "m03"], "due": "2026-03-12", "promise_by": "applicant"}
+    story.act(CLERK, "accept_with_deficit", facts, when="2026-03-09 10:00")
+    story.act(CLERK, "supply", {"materials": ["m02"]}, when="2026-03-16 09:00")
+    last = story.act(CLERK, "supply", {"materials": ["m03"], **LATE}, when="2026-03-11 09:00")
+    assert story.events(last) == ("deficit_cleared",)
+    assert read(story, "2026-03-17")["deficit"] == "03-09 > 03-16 red"
+
+
+def test_a_paper_of_an_earlier_day_that_the_notice_did_not_know_answers_it_on_its_day() -> None:
+    """With the village on the 9th, entered on the 13th: nothing of it before the notice of the 11th."""
+    story = Story(PERMIT)
+    story.receive(TOWN_CLERK, "2026-03-09 09:00")
+    ask_on_the_11th: Facts = {"missing": ["m01"], "due": DUE}
+    story.act(TOWN_CLERK, "request_correction", ask_on_the_11th, when="2026-03-11 09:00")
+    story.act(VILLAGER, "supply", {"materials": ["m01"], **LATE}, when="2026-03-09 15:00")
+    assert read(story, "2026-03-12") == {
+        "acceptance": "03-09 > 03-11 green",
+        "forwarding": "03-11 > 03-13 green",
+        "correction": "03-11 > 03-11 green",
+    }
 
 
 def test_half_of_it_that_came_after_a_notice_from_paper_is_off_the_list() -> None:
