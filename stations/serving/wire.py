@@ -185,9 +185,9 @@ def decode_outcome(text: str, told: Callable[[SoFar], None] | None = None) -> Ou
     failure, by_now = answer.get("failure"), answer.get("so_far")
     try:
         if isinstance(failure, dict) and isinstance(by_now, dict):
-            by_then = SoFar(**{name: int(str(by_now[name])) for name in ("sessions", "sent", "stored")})
+            brought = SoFar(**{name: int(str(by_now[name])) for name in ("sessions", "sent", "stored")})
             if told is not None:
-                told(by_then)
+                told(brought)
             raise error_of(failure)
         return Outcome(
             torn=int(str(answer["torn"])),

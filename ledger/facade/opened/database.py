@@ -41,6 +41,8 @@ def open_database(
     url = None if create else home.database_url()
     if url is not None:
         return _open_postgres(home, url, view, write=write)
+    if write and not create:
+        home.mark_copy()
     return open_sqlite(
         home.database_path,
         tables=LEDGER_TABLES,

@@ -120,8 +120,6 @@ class Ledger:
         place.require()
         vault = Vault(place.storage_key(), randomness)
         view = CaseView()
-        if write:
-            place.mark_copy()
         store = open_database(place, view, write=write, connect=connect)
         try:
             return cls(
