@@ -6,6 +6,7 @@ What lay with a station before the notice is what it found wanting: no take-over
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from datetime import date
 
 import pytest
 from hypothesis import assume, given, settings
@@ -346,6 +347,29 @@ def test_the_last_paper_counts_where_the_notice_is_typed_behind_all_of_them_as_w
         "acceptance": "03-13 > 03-20 green",
         "correction": "03-10 > 03-13 green",
     }
+
+
+@settings(max_examples=60)
+@given(st.permutations((0, 1, 2, 3)), st.lists(st.integers(11, 13), min_size=3, max_size=3))
+def test_it_is_the_same_in_whatever_order_notice_and_papers_are_typed(
+    order: list[int], days: list[int]
+) -> None:
+    """Asked on the 10th, one paper a day or several: the organ has all of it on the day of the last."""
+    story = Story(FOOD)
+    story.receive(CLERK, "2026-03-09 09:00")
+    asked = ["m01", "m02", "m03"]
+    for place in order:
+        if place:
+            came: Facts = {"materials": [asked[place - 1]], **LATE}
+            story.act(CLERK, "supply", came, when=f"2026-03-{days[place - 1]} 09:00")
+        else:
+            facts: Facts = {"missing": asked, "due": DUE, **LATE}  # type: ignore[dict-item]
+            story.act(CLERK, "request_correction", facts, when="2026-03-10 09:00")
+    assert listed(story) == ("received", frozenset())
+    readings = read_clocks(story.state, story.rules, calendar_set(), at("2026-03-16 12:00"))
+    last = date(2026, 3, max(days))
+    assert [(one.clock, one.started_on) for one in readings[:1]] == [("acceptance", last)]
+    assert [one.stopped_on for one in readings if one.clock == "correction"] == [last]
 
 
 def test_a_deficit_ends_on_the_day_of_its_last_paper_whichever_is_typed_last() -> None:
