@@ -58,6 +58,7 @@ _ANSWERS = frozenset(
 _LISTS = (("request_correction", _ANSWERS), ("accept_with_deficit", frozenset(("deficit_cleared",))))
 """Actions that open a list, with the events that only papers of an open list can give."""
 _COMPLETING = frozenset(("correction_cleared", "deciding_supply", "deficit_cleared", "full_supply"))
+_RECEIVED = frozenset(("organ_receipt", "deciding_receipt"))
 _SUPPLY = "supply"
 _BRINGING = frozenset((_SUPPLY, "take_over"))
 _BY_COURSE = RETURNING | {"request_correction", "take_over", "hand_over"}
@@ -109,19 +110,28 @@ def _open_before_answers(events: list[ClockEvent], action: str, answers: frozens
 
     None of them answers it before the day on which it was opened, and none completes it before the last came.
     """
-    answered = place = None
-    for place, event in enumerate(events):
-        if action in event.names:
-            break
-        if answered is None and not answers.isdisjoint(event.names):
-            answered = place
-    else:
+    place = next((place for place, event in enumerate(events) if action in event.names), None)
+    if place is None:
         return
-    if answered is not None:
-        events.insert(answered, events.pop(place))
-        place = answered
+    answered = [index for index in range(place) if not answers.isdisjoint(events[index].names)]
+    if answered:
+        place = _put_forward(events, place, answered, answers)
     if any(event.on < before.on for before, event in pairwise(events)):
         events[place + 1 :] = _in_time(events, place, answers)
+
+
+def _put_forward(
+    events: list[ClockEvent], place: int, answered: Sequence[int], answers: frozenset[str]
+) -> int:
+    """Put what opens a list before its answers, but behind the receipt of the case; returns its new place."""
+    received = [index for index in range(answered[0], place) if not _RECEIVED.isdisjoint(events[index].names)]
+    target = received[-1] + 1 if received else answered[0]
+    opening = events.pop(place)
+    behind = [event for event in events[answered[0] : target] if not answers.isdisjoint(event.names)]
+    events[target:target] = [opening, *(event._replace(names=event.names & answers) for event in behind)]
+    for index in range(answered[0], target):
+        events[index] = events[index]._replace(names=events[index].names - answers)
+    return target
 
 
 def _in_time(events: Sequence[ClockEvent], place: int, answers: frozenset[str]) -> list[ClockEvent]:

@@ -302,6 +302,26 @@ def story_explains(story: Story) -> list[str]:
     return [f"{line.code} {actions[one]}" for line in reading.explanation for one in line.act_ids]
 
 
+def test_papers_that_crossed_before_the_organ_had_the_case_do_not_let_silence_accept_it() -> None:
+    """Offered on the 4th, m01 with the village on the 5th, taken on the 6th; asked unknowing on the 9th."""
+    story = Story(PERMIT)
+    story.receive(VILLAGER, "2026-03-02 09:00")
+    offered = story.act(VILLAGER, "hand_over", {"to": CLERK.station}, when="2026-03-04 09:00")
+    came = story.act(VILLAGER, "supply", {"materials": ["m01"]}, when="2026-03-05 09:00")
+    taken = story.act(CLERK, "take_over", when="2026-03-06 09:00", after=[offered])
+    notice: Facts = {"missing": ["m01", "m03"], "due": DUE}
+    asked = story.act(CLERK, "request_correction", notice, when="2026-03-09 09:00", after=[taken])
+    both: Facts = {"uphold": [came.act_id, asked.act_id], "reason": "都有效"}
+    story.act(HEAD, "adjudicate", both, when="2026-03-10 09:00", after=[came, asked])
+    assert listed(story) == ("correcting", {"m03"})
+    assert read(story, "2026-03-16") == {
+        "acceptance": "03-06 > 03-09 green",
+        "forwarding": "03-09 > 03-11 red",
+        "transit": "03-04 > 03-06 green",
+        "correction": f"03-09 > {DUE[5:]} green",
+    }
+
+
 def test_of_live_acts_the_order_says_what_was_first() -> None:
     story = Story(FOOD)
     story.receive(TOWN_CLERK, "2026-03-10 09:00")
