@@ -60,7 +60,7 @@ _LISTS = (("request_correction", _ANSWERS), ("accept_with_deficit", frozenset(("
 _COMPLETING = frozenset(("correction_cleared", "deciding_supply", "deficit_cleared", "full_supply"))
 _RECEIVED = frozenset(("organ_receipt", "deciding_receipt"))
 _SUPPLY = "supply"
-_BRINGING = frozenset((_SUPPLY, "take_over"))
+_ACCEPTANCE = "effective_acceptance"
 _BY_COURSE = RETURNING | {"request_correction", "take_over", "hand_over"}
 """Actions whose names depend on what came before."""
 
@@ -149,7 +149,8 @@ def _in_time(events: Sequence[ClockEvent], place: int, answers: frozenset[str]) 
                 came[material] = min(came.get(material, event.on), event.on)
         if index <= place:
             continue
-        last = max((opening.on, *came.values())) if event.names & _BRINGING else opening.on
+        # an acceptance says itself that the papers are there
+        last = opening.on if _ACCEPTANCE in event.names else max((opening.on, *came.values()))
         answering = event.names & answers
         days = ((answering - _COMPLETING, opening.on), (answering & _COMPLETING, last))
         early = [event._replace(names=names, on=day) for names, day in days if names and event.on < day]
@@ -202,7 +203,7 @@ def _own_names(action: str, derived: tuple[str, ...], more: tuple[str, ...]) -> 
     """Return the names of an event; the same few sets serve all cases."""
     names = {action, *derived}
     if action in ACCEPTING:
-        names.add("effective_acceptance")
+        names.add(_ACCEPTANCE)
     elif action in ENDING:
         names.add("case_ended")
     else:
