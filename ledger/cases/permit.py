@@ -48,7 +48,8 @@ class Permission:
 
     ``reason_code`` says why not; on an allowed action it is "" or a caveat (``case.second_needed``,
     ``case.grant_needs_papers``, ``case.correction_open`` where promises may replace all that is missing,
-    ``case.list_waived`` where silence has accepted without it).
+    ``case.list_waived`` where silence has accepted without it, ``case.paper_only`` where it can only be
+    entered late).
     """
 
     action: str

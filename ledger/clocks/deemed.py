@@ -27,6 +27,9 @@ LAPSING_GUARD: Final = "due_passed"
 REFUSING_EFFECT: Final = "refusal_of_acceptance"
 CORRECTING_EFFECT: Final = "correction"
 DEFERRING_EFFECT: Final = "deficit"
+PAPER_ONLY: Final = "case.paper_only"
+"""The caveat of what is out of time now, and may have been in time on its paper."""
+_LAPSED: Final = "case.lapse_after_deemed"
 _FLAG: Final = "deemed_accepted"
 
 
@@ -84,8 +87,9 @@ def silenced(
 ) -> tuple[Permission, ...]:
     """Return what a person may do, where silence has accepted: told before anything is typed.
 
-    What would take it back is not allowed, and acceptance is, though the correction list is open: with the
-    caveat ``case.list_waived``.
+    What would take it back is not allowed, but from paper where the receipt was entered from paper as well
+    (the caveat ``case.paper_only``); acceptance is, though the correction list is open: with the caveat
+    ``case.list_waived``.
 
     Args:
         state: the case; None for one that would be opened.
@@ -105,8 +109,10 @@ def silenced(
         spec = actions[answer.action]
         code = _code(spec)
         if code and answer.allowed:
-            params = as_reason(code, deemed).params
-            told.append(replace(answer, allowed=False, reason_code=code, params=params))
+            # an answer of those days may still lie on paper, where the receipt did
+            paper = code != _LAPSED and not received_live(state)
+            params, told_code = as_reason(code, deemed).params, PAPER_ONLY if paper else code
+            told.append(replace(answer, allowed=paper, reason_code=told_code, params=params))
         elif answer.reason_code == "case.correction_open" and WAIVED in spec.facts:
             told.append(replace(answer, allowed=True, reason_code="case.list_waived"))
         else:
@@ -158,4 +164,4 @@ def _code(spec: ActionSpec) -> str:
         return "case.deemed_accepted"
     if CORRECTING_EFFECT in spec.effects:
         return "case.notice_after_deemed"
-    return "case.lapse_after_deemed" if LAPSING_GUARD in spec.guards else ""
+    return _LAPSED if LAPSING_GUARD in spec.guards else ""

@@ -24,8 +24,11 @@ Source: 行政许可法 Art. 32(4): everything is told at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 
+from ledger.cases.guards import texts
 from ledger.cases.shape import ENDING, CaseAct, Step
 from ledger.clocks.run import ClockEvent
 from ledger.days.calendar import local_date
@@ -54,6 +57,10 @@ _ANSWERS = frozenset(
 )
 _LISTS = (("request_correction", _ANSWERS), ("accept_with_deficit", frozenset(("deficit_cleared",))))
 """Actions that open a list, with the events that only papers of an open list can give."""
+_COMPLETING = frozenset(("correction_cleared", "deciding_supply", "deficit_cleared", "full_supply"))
+_RECEIVED = frozenset(("organ_receipt", "deciding_receipt"))
+_SUPPLY = "supply"
+_ACCEPTANCE = "effective_acceptance"
 _BY_COURSE = RETURNING | {"request_correction", "take_over", "hand_over"}
 """Actions whose names depend on what came before."""
 
@@ -101,26 +108,55 @@ def heard_of(step: Step) -> frozenset[str] | None:
 def _open_before_answers(events: list[ClockEvent], action: str, answers: frozenset[str]) -> None:
     """Put what opens a list before the papers that answer it, where the one order has them the other way.
 
-    None of them answers it before the day on which it was opened.
+    None of them answers it before the day on which it was opened, and none completes it before the last came.
     """
-    answered = None
-    for place, event in enumerate(events):
-        if action in event.names:
-            break
-        if answered is None and not answers.isdisjoint(event.names):
-            answered = place
-    else:
+    place = next((place for place, event in enumerate(events) if action in event.names), None)
+    if place is None:
         return
-    if answered is None:
-        return
+    answered = [index for index in range(place) if not answers.isdisjoint(events[index].names)]
+    if answered:
+        place = _put_forward(events, place, answered, answers)
+    if any(event.on < before.on for before, event in pairwise(events)):
+        events[place + 1 :] = _in_time(events, place, answers)
+
+
+def _put_forward(
+    events: list[ClockEvent], place: int, answered: Sequence[int], answers: frozenset[str]
+) -> int:
+    """Put what opens a list before its answers, but behind the receipt of the case; returns its new place."""
+    received = [index for index in range(answered[0], place) if not _RECEIVED.isdisjoint(events[index].names)]
+    target = received[-1] + 1 if received else answered[0]
+    opening = events.pop(place)
+    behind = [event for event in events[answered[0] : target] if not answers.isdisjoint(event.names)]
+    events[target:target] = [opening, *(event._replace(names=event.names & answers) for event in behind)]
+    for index in range(answered[0], target):
+        events[index] = events[index]._replace(names=events[index].names - answers)
+    return target
+
+
+def _in_time(events: Sequence[ClockEvent], place: int, answers: frozenset[str]) -> list[ClockEvent]:
+    """Return the events after the one that opens a list, with answers that are too early put on their day.
+
+    Of a paper that was handed in more than once the first time counts.
+    """
     opening = events[place]
-    moved = [opening]
-    for event in events[answered:place]:
-        early = event.names & answers if event.on < opening.on else frozenset()
-        moved.append(event._replace(names=event.names - early))
-        if early:
-            moved.append(event._replace(names=early, on=opening.on))
-    events[answered : place + 1] = moved
+    listed = texts(opening.facts.get("missing"))
+    came: dict[str, date] = {}
+    moved: list[ClockEvent] = []
+    for index, event in enumerate(events):
+        if _SUPPLY in event.names and (index > place or event.on > opening.on):
+            for material in listed & texts(event.facts.get("materials")):
+                came[material] = min(came.get(material, event.on), event.on)
+        if index <= place:
+            continue
+        # an acceptance says itself that the papers are there
+        last = opening.on if _ACCEPTANCE in event.names else max((opening.on, *came.values()))
+        answering = event.names & answers
+        days = ((answering - _COMPLETING, opening.on), (answering & _COMPLETING, last))
+        early = [event._replace(names=names, on=day) for names, day in days if names and event.on < day]
+        moved.append(event._replace(names=event.names.difference(*(one.names for one in early))))
+        moved += early
+    return moved
 
 
 def _counts_at_once(step: Step) -> bool:
@@ -167,7 +203,7 @@ def _own_names(action: str, derived: tuple[str, ...], more: tuple[str, ...]) -> 
     """Return the names of an event; the same few sets serve all cases."""
     names = {action, *derived}
     if action in ACCEPTING:
-        names.add("effective_acceptance")
+        names.add(_ACCEPTANCE)
     elif action in ENDING:
         names.add("case_ended")
     else:

@@ -23,6 +23,7 @@ from ledger.clocks.clocks import disputable_clocks, read_clocks
 from ledger.clocks.deemed import (
     CORRECTING_EFFECT,
     LAPSING_GUARD,
+    PAPER_ONLY,
     REFUSING_EFFECT,
     received_live,
     silence_refusal,
@@ -142,7 +143,7 @@ def timely(
     """Return what a person may do, where the calendar refuses some of it: told before anything is typed.
 
     An extension may still be signed under the day before for some hours after midnight, and be entered late
-    where the receipt was.
+    where the receipt was (the caveat ``case.paper_only``).
 
     Args:
         state: the case; None for one that would be opened.
@@ -159,8 +160,11 @@ def timely(
         if answer.allowed:
             spec = rules.case_type.actions[answer.action]
             reason = lapse_refusal(state, spec, calendars, now_ms)
-            if reason is None and received_live(state):
+            if reason is None:
                 reason = extension_refusal(state, spec, rules, calendars, now_ms - NIGHT_EDGE_MS)
+                if reason is not None and not received_live(state):
+                    answer = replace(answer, reason_code=PAPER_ONLY, params=reason.params)
+                    reason = None
         if reason is not None:
             answer = replace(answer, allowed=False, reason_code=reason.code, params=reason.params)
         told.append(answer)

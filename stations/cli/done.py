@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger.cases.effects import ASKED_AGAIN, local_date_text
 from ledger.cases.number import UNKNOWN_DATE, date_part, parse
 from ledger.cases.shape import CaseAct
+from ledger.clocks.deemed import PAPER_ONLY
 from ledger.facade import CasePage, Ledger, Performed
 from ledger.facade.cases.numbers import known_time_ms
 from ledger.rules.casetype import SAME
@@ -92,7 +93,9 @@ def _show_next(call: Call, page: CasePage) -> None:
         for permission in sorted(
             page.permissions, key=lambda item: kind.actions[item.action].to_state == SAME
         )
-        if permission.allowed and not kind.actions[permission.action].any_state
+        if permission.allowed
+        and permission.reason_code != PAPER_ONLY
+        and not kind.actions[permission.action].any_state
     ]
     if allowed:
         more = " …" if len(allowed) > NEXT_MAX else ""

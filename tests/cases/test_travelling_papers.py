@@ -6,6 +6,7 @@ What lay with a station before the notice is what it found wanting: no take-over
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from datetime import date
 
 import pytest
 from hypothesis import assume, given, settings
@@ -27,6 +28,7 @@ from tests.cases.counter import (
     OFFICER,
     OTHER_VILLAGE,
     PERMIT,
+    PROMISE,
     SUPERVISOR,
     TOWN,
     TOWN_CLERK,
@@ -300,6 +302,26 @@ def story_explains(story: Story) -> list[str]:
     return [f"{line.code} {actions[one]}" for line in reading.explanation for one in line.act_ids]
 
 
+def test_papers_that_crossed_before_the_organ_had_the_case_do_not_let_silence_accept_it() -> None:
+    """Offered on the 4th, m01 with the village on the 5th, taken on the 6th; asked unknowing on the 9th."""
+    story = Story(PERMIT)
+    story.receive(VILLAGER, "2026-03-02 09:00")
+    offered = story.act(VILLAGER, "hand_over", {"to": CLERK.station}, when="2026-03-04 09:00")
+    came = story.act(VILLAGER, "supply", {"materials": ["m01"]}, when="2026-03-05 09:00")
+    taken = story.act(CLERK, "take_over", when="2026-03-06 09:00", after=[offered])
+    notice: Facts = {"missing": ["m01", "m03"], "due": DUE}
+    asked = story.act(CLERK, "request_correction", notice, when="2026-03-09 09:00", after=[taken])
+    both: Facts = {"uphold": [came.act_id, asked.act_id], "reason": "都有效"}
+    story.act(HEAD, "adjudicate", both, when="2026-03-10 09:00", after=[came, asked])
+    assert listed(story) == ("correcting", {"m03"})
+    assert read(story, "2026-03-16") == {
+        "acceptance": "03-06 > 03-09 green",
+        "forwarding": "03-09 > 03-11 red",
+        "transit": "03-04 > 03-06 green",
+        "correction": f"03-09 > {DUE[5:]} green",
+    }
+
+
 def test_of_live_acts_the_order_says_what_was_first() -> None:
     story = Story(FOOD)
     story.receive(TOWN_CLERK, "2026-03-10 09:00")
@@ -318,6 +340,81 @@ def test_what_came_before_a_notice_from_paper_or_with_it_answers_nothing(came: s
     notice: Facts = {"missing": ["m01", "m02"], "due": DUE, **LATE}
     story.act(TOWN_CLERK, "request_correction", notice, when="2026-03-11 09:00")
     assert listed(story) == ("correcting", {"m01", "m02"})
+
+
+def test_the_organ_has_all_of_it_on_the_day_of_the_last_paper_whichever_is_typed_last() -> None:
+    """Asked on the 10th; m01 came on the 12th and was typed on the 16th, behind m02 of the 13th."""
+    story = Story(FOOD)
+    story.receive(CLERK, "2026-03-09 09:00")
+    story.act(CLERK, "request_correction", {"missing": ["m01", "m02"], "due": DUE}, when="2026-03-10 09:00")
+    story.act(CLERK, "supply", {"materials": ["m02"]}, when="2026-03-13 09:00")
+    last = story.act(CLERK, "supply", {"materials": ["m01"], **LATE}, when="2026-03-12 09:00")
+    assert story.events(last) == ("correction_cleared", "full_supply", "deciding_supply")
+    assert read(story, "2026-03-16") == {
+        "acceptance": "03-13 > 03-20 green",
+        "correction": "03-10 > 03-13 green",
+    }
+
+
+def test_the_last_paper_counts_where_the_notice_is_typed_behind_all_of_them_as_well() -> None:
+    story = Story(FOOD)
+    story.receive(CLERK, "2026-03-09 09:00")
+    story.act(CLERK, "supply", {"materials": ["m02"]}, when="2026-03-13 09:00")
+    story.act(CLERK, "supply", {"materials": ["m01"], **LATE}, when="2026-03-12 09:00")
+    notice: Facts = {"missing": ["m01", "m02"], "due": DUE, **LATE}
+    story.act(CLERK, "request_correction", notice, when="2026-03-10 09:00")
+    assert read(story, "2026-03-16") == {
+        "acceptance": "03-13 > 03-20 green",
+        "correction": "03-10 > 03-13 green",
+    }
+
+
+@settings(max_examples=60)
+@given(st.permutations((0, 1, 2, 3)), st.lists(st.integers(11, 13), min_size=3, max_size=3))
+def test_it_is_the_same_in_whatever_order_notice_and_papers_are_typed(
+    order: list[int], days: list[int]
+) -> None:
+    """Asked on the 10th, one paper a day or several: the organ has all of it on the day of the last."""
+    story = Story(FOOD)
+    story.receive(CLERK, "2026-03-09 09:00")
+    asked = ["m01", "m02", "m03"]
+    for place in order:
+        if place:
+            came: Facts = {"materials": [asked[place - 1]], **LATE}
+            story.act(CLERK, "supply", came, when=f"2026-03-{days[place - 1]} 09:00")
+        else:
+            facts: Facts = {"missing": asked, "due": DUE, **LATE}  # type: ignore[dict-item]
+            story.act(CLERK, "request_correction", facts, when="2026-03-10 09:00")
+    assert listed(story) == ("received", frozenset())
+    readings = read_clocks(story.state, story.rules, calendar_set(), at("2026-03-16 12:00"))
+    last = date(2026, 3, max(days))
+    assert [(one.clock, one.started_on) for one in readings[:1]] == [("acceptance", last)]
+    assert [one.stopped_on for one in readings if one.clock == "correction"] == [last]
+
+
+def test_a_deficit_ends_on_the_day_of_its_last_paper_whichever_is_typed_last() -> None:
+    story = Story(PROMISE)
+    story.receive(CLERK, "2026-03-09 09:00", materials=["m01", "m04"])
+    facts: Facts = {"missing": ["m02", "m03"], "due": "2026-03-12", "promise_by": "applicant"}
+    story.act(CLERK, "accept_with_deficit", facts, when="2026-03-09 10:00")
+    story.act(CLERK, "supply", {"materials": ["m02"]}, when="2026-03-16 09:00")
+    last = story.act(CLERK, "supply", {"materials": ["m03"], **LATE}, when="2026-03-11 09:00")
+    assert story.events(last) == ("deficit_cleared",)
+    assert read(story, "2026-03-17")["deficit"] == "03-09 > 03-16 red"
+
+
+def test_a_paper_of_an_earlier_day_that_the_notice_did_not_know_answers_it_on_its_day() -> None:
+    """With the village on the 9th, entered on the 13th: nothing of it before the notice of the 11th."""
+    story = Story(PERMIT)
+    story.receive(TOWN_CLERK, "2026-03-09 09:00")
+    ask_on_the_11th: Facts = {"missing": ["m01"], "due": DUE}
+    story.act(TOWN_CLERK, "request_correction", ask_on_the_11th, when="2026-03-11 09:00")
+    story.act(VILLAGER, "supply", {"materials": ["m01"], **LATE}, when="2026-03-09 15:00")
+    assert read(story, "2026-03-12") == {
+        "acceptance": "03-09 > 03-11 green",
+        "forwarding": "03-11 > 03-13 green",
+        "correction": "03-11 > 03-11 green",
+    }
 
 
 def test_half_of_it_that_came_after_a_notice_from_paper_is_off_the_list() -> None:

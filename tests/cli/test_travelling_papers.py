@@ -81,3 +81,19 @@ def test_what_the_calendar_refuses_is_told_before_it_is_tried(county: Terminal):
     assert answer(county, accepted, "extend", "C009") == (False, "case.extension_late")
     refused = county.run("extend", accepted, "--reason", "x", "--applicant-told", "--as", "C009")
     assert refused.code == 1 and "[case.extension_late]" in refused.err
+
+
+def test_what_only_paper_of_those_days_can_say_is_offered_but_not_what_comes_next(county: Terminal):
+    """Received on paper on 2 March, typed on 1 June: silence has accepted, unless somebody had answered."""
+    county.clock.set("2026-06-01 09:00")
+    late = ("--late-entry-reason", "power", "--late-entry-paper")
+    words = ("receive", FOOD, "--name", "吴老根", "--materials", "m03", "--no-slip", "--as", "C001")
+    told = county.ok(*words, "--at", "2026-03-02 09:00", *late, "Z771")
+    assert "accept(" in told.err + told.out
+    assert "request-correction(" not in told.err + told.out
+    number = str(county.ok("show", "Z771", "--json").json["number"])
+    assert answer(county, number, "request_correction", "C001") == (True, "case.paper_only")
+    notice = ("request-correction", number, "--missing", "m01", "--as", "C001")
+    assert "[case.notice_after_deemed]" in county.run(*notice, "--due", "2026-06-20").err
+    county.ok(*notice, "--due", "2026-03-20", "--at", "2026-03-04 09:00", *late, "Z772")
+    assert county.ok("show", number, "--json").json["status"] == "correcting"

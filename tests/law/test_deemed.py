@@ -74,6 +74,20 @@ def test_it_neither_lapses_nor_stands_still(overtaken: Callable[[], Case]) -> No
     assert case.status == "decided"
 
 
+def test_where_the_counter_was_on_paper_what_was_done_in_time_is_offered_still(
+    new_case: Callable[[str], Case],
+) -> None:
+    """The button of the page was dead, and the notice of those days could not be entered there."""
+    case = new_case(FOOD).tell("2026-04-20 C1 receive at=2026-03-02 late_entry=1")
+    may = answers(case)
+    assert may["request_correction"] == may["refuse_acceptance"] == (True, "case.paper_only")
+    assert may["accept"] == (True, "")
+    case.tell("""
+        2026-04-20 C1 request_correction due=2026-05-12 ! case.notice_after_deemed
+        2026-04-20 C1 request_correction at=2026-03-05 late_entry=1 due=2026-03-12""")
+    assert case.status == "correcting"
+
+
 def test_a_list_that_came_in_time_is_not_waived(new_case: Callable[[str], Case]) -> None:
     case = new_case(FOOD).tell("""
         2026-03-02 C1 receive
