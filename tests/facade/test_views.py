@@ -10,7 +10,9 @@ import pytest
 from ledger.cases.number import is_number, mint
 from ledger.errors import InputError, RuleError
 from ledger.facade import Command, Ledger
-from ledger.facade.base.tables import VIEW_TABLES
+from ledger.facade.base.tables import APPLICANTS, VIEW_TABLES
+from ledger.facade.logs.bodies import sealed_bodies
+from ledger.store import schema
 from ledger.store.tables import Row
 from ledger.types import Facts, LogId
 from tests.facade.counter import (
@@ -151,6 +153,20 @@ def test_the_day_clear_list_says_what_is_open(ledger: Ledger, clock: FakeClock) 
     assert [row.case_id for row in county.received] == [row.case_id for row in county.not_accepted] == [first]
     assert [row.case_id for row in township.offered] == [second] and township.received == ()
     assert [row.case_id for row in village.received] == [second]
+
+
+def test_what_is_erased_goes_with_the_act_that_erases(ledger: Ledger) -> None:
+    """Whatever ends the program behind the act: nobody would know that the person is still on every page."""
+    case = receive(ledger).case_id
+    ledger.perform(
+        Command(action="erase", station=COUNTY, case=case, facts={"ground": "applicant_request"}), REGISTRAR
+    )
+    page = ledger.case(case)
+    assert page.row.applicant == "" and set(page.personal.values()) == {None}
+    assert ledger.find("赵小明") == [] and ledger.find("zxm") == []
+    with ledger.reading() as (tx, _):
+        assert tx.get(schema.CASE_KEYS, (case,)) is None
+        assert not list(sealed_bodies(tx, case)) and not list(tx.select(APPLICANTS, {"case_id": case}))
 
 
 def test_erasure_leaves_signatures_and_takes_every_trace_of_the_name(

@@ -12,11 +12,14 @@ from ledger.cases.judge import ERASE
 from ledger.cases.shape import CaseState
 from ledger.errors import DataError, EncodingError, RuleError
 from ledger.facade.base.concern import concerned_stations
+from ledger.facade.base.tables import APPLICANTS, TOKENS
 from ledger.facade.cases.attachednames import is_erased
 from ledger.facade.cases.casebook import CaseBook
+from ledger.facade.logs.bodies import erase_personal
+from ledger.formats.frame import decode_frame
 from ledger.registry.registry import Registry
 from ledger.store import schema
-from ledger.store.contract import ReadTx
+from ledger.store.contract import ReadTx, WriteTx
 from ledger.store.tables import OneOf
 from ledger.types import CaseId, StationId
 
@@ -53,6 +56,27 @@ def _counts(tx: ReadTx, book: CaseBook, case_id: CaseId) -> bool:
         if not known:
             # Whoever asks may be writing: what is folded in between is not the state that stays.
             book.forget(case_id)
+
+
+def erase_rows(tx: WriteTx, case_id: CaseId) -> None:
+    """Delete key, search tokens and personal bodies of a case.
+
+    In the transaction of the act that erases: a power cut between the two would leave the person on every
+    page, and nobody would know.
+    """
+    tx.delete(schema.CASE_KEYS, {"case_id": case_id})
+    tx.delete(TOKENS, {"case_id": case_id})
+    tx.delete(APPLICANTS, {"case_id": case_id})
+    erase_personal(tx, case_id)
+
+
+def erased_bodies(tx: ReadTx, case_id: CaseId) -> int:
+    """Return how many acts of a case had a personal body: all of them are gone once it was erased."""
+    count = 0
+    for log, seq in tx.select(schema.ACTS, {"case_id": case_id}, columns=("log", "seq")):
+        frame = tx.frame(str(log), int(str(seq)))
+        count += frame is not None and bool(decode_frame(frame).act.header.personal_hash)
+    return count
 
 
 def holding_yet(state: CaseState, registry: Registry, own: Collection[StationId]) -> list[StationId]:

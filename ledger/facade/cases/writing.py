@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ledger.cases.case import check
+from ledger.cases.judge import ERASE
 from ledger.cases.shape import CaseAct, CaseState
 from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.base.casekeys import CaseKeys
@@ -20,8 +21,10 @@ from ledger.facade.base.ondemand import OnDemand
 from ledger.facade.base.tables import APPLICANTS, NUMBERS, TOKENS
 from ledger.facade.base.types import Decided, Noted, Performed, SignedAct
 from ledger.facade.base.vault import Vault
+from ledger.facade.cases.attachednames import is_erased
 from ledger.facade.cases.casebook import CaseBook
 from ledger.facade.cases.deskrules import DeskRules
+from ledger.facade.cases.erased import erase_rows
 from ledger.facade.cases.externals import require_own_number
 from ledger.facade.cases.numbers import PAPER, number_row, paper_row
 from ledger.facade.cases.people import AMEND
@@ -94,11 +97,14 @@ class Writer:
         """
         signed, act, case_id = decided.signed, decided.act, decided.case_id
         entry = self._entry(log, signed, act.act_id, recorded_at_ms=act.recorded_at_ms)
+        erases = act.action == ERASE and is_erased(decided.after)
         try:
             with self._store.write() as tx:
                 if self._follows(tx, decided):
                     self._view.expect(log.name, entry.seq, case_id, decided.after, decided.rules)
                 self._write(tx, log, signed, entry, act.act_id, case_id, act.action)
+                if erases:
+                    erase_rows(tx, case_id)
                 if decided.personal is not None:
                     self._write_tokens(tx, case_id, decided.personal)
                     if not act.parents:
@@ -114,6 +120,8 @@ class Writer:
             self._book.forget(case_id)
             raise
         self._committed(log, entry, signed)
+        if erases:
+            self._case_keys.forget(case_id)
         return Performed(
             act_id=act.act_id, case_id=case_id, log_id=log.log_id, seq=entry.seq,
             number=signed.number, token=signed.token,

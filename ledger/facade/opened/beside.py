@@ -12,7 +12,7 @@ from ledger.facade.base.turns import as_writer, in_turn
 from ledger.facade.base.types import Performed, SignedAct
 from ledger.facade.opened.granted import submit_grant
 from ledger.facade.opened.ledger import Ledger
-from ledger.facade.opened.performed import erased_bodies, performed_already
+from ledger.facade.opened.performed import performed_already
 from ledger.facade.opened.soundness import require_rules, require_rules_to_write
 from ledger.formats.act import decode_act
 from ledger.formats.genesis import OPEN_LOG, LogKind, decode_log_genesis
@@ -84,9 +84,9 @@ def submit_county(ledger: Ledger, signed: SignedAct) -> Performed:
 
 @as_writer
 def submit_erasure(ledger: Ledger, signed: SignedAct) -> int:
-    """Store an erasure that another process prepared, then delete; returns how many bodies were deleted.
+    """Store an erasure that another process prepared; returns how many acts of the case had a personal body.
 
-    Asked again, it deletes what a crash may have left, and counts all bodies of the case that are deleted.
+    Asked again, it deletes what may have come since.
 
     Raises:
         DataError: ``erase.other_act`` for an act that erases nothing.
@@ -95,10 +95,8 @@ def submit_erasure(ledger: Ledger, signed: SignedAct) -> int:
     header = decode_act(signed.raw)
     if header.action != ERASE:
         raise DataError("erase.other_act")
-    known = performed_already(ledger, signed)
-    done = known or ledger.submit(signed, header.station)
-    count = ledger.parts.county.erase(done.case_id)
-    return count if known is None else erased_bodies(ledger, done.case_id)
+    done = performed_already(ledger, signed) or ledger.submit(signed, header.station)
+    return ledger.parts.county.erase(done.case_id)
 
 
 @as_writer

@@ -11,13 +11,12 @@ from ledger.errors import AuthorityError, DataError, RuleError, StoreError
 from ledger.facade.base.casekeys import CaseKeys
 from ledger.facade.base.clock import Clock, Randomness
 from ledger.facade.base.home import Home
-from ledger.facade.base.tables import APPLICANTS, TOKENS
 from ledger.facade.base.types import Performed, SignedAct
 from ledger.facade.cases.casebook import CaseBook
+from ledger.facade.cases.erased import erase_rows, erased_bodies
 from ledger.facade.cases.signing import county_facts, sign_bodies
 from ledger.facade.cases.views import CaseView
 from ledger.facade.cases.writing import Writer
-from ledger.facade.logs.bodies import erase_personal
 from ledger.facade.logs.countyfold import COUNTY_KINDS, CountyFold
 from ledger.facade.logs.drafts import Drafts, check_founded, require_below
 from ledger.facade.logs.lostends import BESIDE_CHAIN
@@ -35,7 +34,6 @@ from ledger.lint.calendar import lint_published
 from ledger.registry import actions as registry_actions
 from ledger.registry.authority import Refusal, check_log_opening
 from ledger.registry.registry import RegistryAct, Thread
-from ledger.store import schema
 from ledger.store.contract import Store
 from ledger.types import CaseId, Facts, KeyId, StationId
 
@@ -223,12 +221,10 @@ class CountyDesk:
         return self._store_act(header.action, facts, signed)
 
     def erase(self, case_id: CaseId) -> int:
-        """Delete key, personal bodies and search tokens of a case."""
+        """Delete what is left of the personal data of a case; returns how many of its acts had a body."""
         with self._store.write() as tx:
-            tx.delete(schema.CASE_KEYS, {"case_id": case_id})
-            tx.delete(TOKENS, {"case_id": case_id})
-            tx.delete(APPLICANTS, {"case_id": case_id})
-            count = erase_personal(tx, case_id)
+            erase_rows(tx, case_id)
+            count = erased_bodies(tx, case_id)
         self._case_keys.forget(case_id)
         try:
             self._store.scrub()

@@ -306,7 +306,8 @@ class Ledger:
     def erase(self, command: Command, signer: Signer) -> int:
         """Record the erasure of a case's personal data, delete key, tokens, bodies; returns how many bodies.
 
-        Signatures, proofs and clocks stay as they are. A crash after the act leaves the data: erase again.
+        Signatures, proofs and clocks stay as they are. What was deleted is overwritten on the disk behind the
+        act: ``store.busy`` says that a reader still looks at it; erase again.
 
         Raises:
             BanjianError: as ``perform``; nothing was deleted.

@@ -8,9 +8,9 @@ from __future__ import annotations
 from ledger.facade.base.types import Performed, SignedAct
 from ledger.facade.opened.ledger import Ledger
 from ledger.formats.act import case_of, read_act
-from ledger.formats.frame import decode_frame, split_frame
+from ledger.formats.frame import split_frame
 from ledger.store import schema
-from ledger.types import CaseId, LogId
+from ledger.types import LogId
 
 
 def performed_already(ledger: Ledger, signed: SignedAct) -> Performed | None:
@@ -46,13 +46,3 @@ def performed_already(ledger: Ledger, signed: SignedAct) -> Performed | None:
         number=signed.number,
         token=signed.token,
     )
-
-
-def erased_bodies(ledger: Ledger, case_id: CaseId) -> int:
-    """Return how many acts of a case had a personal body: all of them are gone once it was erased."""
-    count = 0
-    with ledger.reading() as (tx, _):
-        for log, seq in tx.select(schema.ACTS, {"case_id": case_id}, columns=("log", "seq")):
-            frame = tx.frame(str(log), int(str(seq)))
-            count += frame is not None and bool(decode_frame(frame).act.header.personal_hash)
-    return count

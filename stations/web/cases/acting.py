@@ -156,7 +156,7 @@ def perform_once(
     noted = None if action == ERASE else noting(visit, form, case_id)
     done = ledger.perform(command, person.signer, noted=noted)
     if action == ERASE:
-        # The act alone erases nothing; a crash in between leaves the data, and whoever asks erases again.
+        # What the act deleted goes from the disk as well; whoever asks again has that done again.
         with ledger.turn:
             ledger.parts.county.erase(case_id)
     return done
