@@ -260,12 +260,14 @@ def write_file(
     facts: dict[bytes, bytes],
     checkpoints: Iterable[tuple[str, int, bytes]],
     receipts: Iterable[tuple[str, int, str, bytes]],
+    *,
+    own: int = 1,
 ) -> None:
-    """Write a ledger file with these logs."""
+    """Write a ledger file with these logs, at the station that wrote them all or at none of theirs."""
     db = sqlite3.connect(path)
     db.executescript("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;" + TABLES)
     for name, kind, station, genesis, frames in logs:
-        db.execute("INSERT INTO logs VALUES (?, ?, ?, ?, 1, '')", (name, kind, station, genesis))
+        db.execute("INSERT INTO logs VALUES (?, ?, ?, ?, ?, '')", (name, kind, station, genesis, own))
         for seq, frame in enumerate(frames, 1):
             row = (name, seq, topic_of(kind, seq, frame), frame)
             db.execute("INSERT INTO stored_events VALUES (?, ?, ?, ?)", row)

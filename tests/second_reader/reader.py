@@ -24,7 +24,7 @@ import reader_grants as grants
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from reader_formats import Act, Entry, LogGenesis, Refused
-from reader_merge import check_merge_logs, check_seen
+from reader_merge import check_merge_logs, check_named, check_seen
 from reader_registry import TABLE as REGISTRY_TABLE
 from reader_registry import Registry
 from reader_sync import Proofs, base_of, place_rank
@@ -35,7 +35,7 @@ COLUMNS = {
     "acts": ("case_id:bytes", "act_id:bytes", "log:str", "seq:int", "action:str"),
     "bodies": ("log:str", "seq:int", "facts:bytes|None", "nonce:bytes|None", "personal:bytes|None"),
     "case_keys": ("case_id:bytes", "wrapped:bytes"),
-    "logs": ("log:str", "kind:str", "station:str", "genesis:bytes", "state:str|None"),
+    "logs": ("log:str", "kind:str", "station:str", "genesis:bytes", "own:int", "state:str|None"),
     "heads": ("log:str", "size:int", "entry_hash:bytes", "recorded_at_ms:int"),
     "tree": ("log:str", "level:int", "index:int", "hash:bytes"),
     "checkpoints": ("log:str", "size:int", "note:bytes"),
@@ -917,7 +917,7 @@ class Reader:
         )
         openings = {log.name: log.genesis for log in self.logs.values()}
         single = {row[0] for row in self.rows["sparse"]}
-        for name, kind, station, genesis, state in self.rows["logs"]:
+        for name, kind, station, genesis, _, state in self.rows["logs"]:
             if state is None:
                 self.error("log.row", name)
             known = openings.pop(name, None)
@@ -1045,7 +1045,13 @@ class Reader:
             opened = self._sparse_opening(name)
             if opened is not None:
                 keys[name] = opened.public_key
-        check_seen(self.rows["county_checkpoints"], keys, error=self.error, warning=self.warning)
+        taken = check_seen(self.rows["county_checkpoints"], keys, error=self.error, warning=self.warning)
+        own = [
+            (name, bool(state), [(slot.seq, slot.entry.county_seen) for slot in held.slots if slot.entry])
+            for name, _, _, _, own, state in self.rows["logs"]
+            if own == 1 and (held := self.logs.get(name))
+        ]
+        check_named(taken, own, error=self.error, notice=self.notice)
 
     # --- 7. cases -------------------------------------------------------------------------------
 

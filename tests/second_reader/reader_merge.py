@@ -74,8 +74,15 @@ def _places(
 
 def check_seen(
     rows: Sequence[tuple[Any, ...]], keys: Mapping[str, bytes], *, error: Tell, warning: Tell
-) -> None:
-    """Look at the rows of ``county_checkpoints``: number, log, size, note, received_at_ms, state."""
+) -> list[bytes]:
+    """Look at the rows of ``county_checkpoints``: number, log, size, note, received_at_ms, state.
+
+    Returns:
+        The hashes of the checkpoints that were taken, in order; a row with an error counts as none.
+    """
+    taken: list[bytes] = []
+    kept: set[bytes] = set()
+    newest, logs = ("", 0), set[str]()
     for due, (number, log, size, note, _, state) in enumerate(rows, 1):
         where = f"{log} {size} {number}"
         if log not in keys:
@@ -85,9 +92,55 @@ def check_seen(
         except Refused as refused:
             error(refused.code, where)
             continue
+        hashed = f.h("checkpoint", f.parse_note(note)[0])
         if (number, stated) != (due, size):
             error("checkpoint.row", where)
         elif re.fullmatch("merge.(inconsistent|unproven)", state):
             warning(state, where)
+            kept.add(hashed)
         elif state:
             error("checkpoint.row", where)
+        else:
+            back = size <= newest[1] if newest[0] == log else log in logs
+            if back and hashed not in kept:
+                warning("merge.seen_order", where)
+            logs.add(log)
+            newest = log, size
+            taken.append(hashed)
+    return taken
+
+
+def check_named(
+    taken: Sequence[bytes],
+    logs: Sequence[tuple[str, bool, Sequence[tuple[int, bytes]]]],
+    *,
+    error: Tell,
+    notice: Tell,
+) -> None:
+    """Compare what the entries of own logs name as ``county_seen`` with what was taken.
+
+    Args:
+        taken: hashes of the county checkpoints that were taken, in order.
+        logs: of each own log the name, whether it was given up, and of each entry position and county_seen.
+        error: tells an error.
+        notice: tells a notice.
+    """
+    for log, given_up, entries in logs:
+        if given_up:
+            if any(seen and seen not in taken for _, seen in entries):
+                notice("merge.seen_given_up", log)
+            continue
+        began, furthest = False, 0
+        for seq, seen in entries:
+            where = f"{log} {seq}"
+            if not seen:
+                if began:
+                    error("merge.seen_dropped", where)
+                continue
+            began = True
+            if seen not in taken:
+                error("merge.seen_missing", where)
+            elif taken.count(seen) == 1:
+                if taken.index(seen) < furthest:
+                    error("merge.seen_order", where)
+                furthest = max(furthest, taken.index(seen))

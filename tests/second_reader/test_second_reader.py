@@ -1218,6 +1218,6 @@ def test_logs_of_the_vectors(tmp_path: Path) -> None:
         checkpoints.append((name, size, log["checkpoint"].encode()))
         receipts += [(name, size, f"banjian/receipt/{COUNTY}", line.encode()) for line in log["receipts"]]
     path = tmp_path / "vectors.db"
-    made.write_file(path, logs, facts, checkpoints, receipts)
+    made.write_file(path, logs, facts, checkpoints, receipts, own=0)
     code, answer = reader.verify(path, unhex(given["ledger_id"]))
     assert (code, answer["errors"], answer["warnings"], answer["notices"]) == (0, [], [], [])

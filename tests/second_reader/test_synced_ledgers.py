@@ -15,7 +15,7 @@ import reader
 from audit.checking.verify import verify_ledger
 from tests.audit import test_synced as synced
 from tests.sync import test_county_chain as chains
-from tests.sync.world import TOWN, VILLAGE, World
+from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 
 NOT_CHECKED = {
     "log.no_checkpoint", "log.uncovered", "personal.erased", "personal.sealed", "time.backdated",
@@ -133,3 +133,158 @@ def test_hashes_that_prove_single_frames(world: World, tmp_path: Path) -> None:
         assert ("sparse.unproven", "error") in agreed(folder)
         synced.change(folder, "sparse_nodes", "hash", where, new=old)
     assert not {severity for _, severity in agreed(folder)} - {"warning", "notice"}
+
+
+SEEN = {"merge.seen_missing", "merge.seen_dropped", "merge.seen_order", "merge.seen_given_up"}
+GIVEN_UP = "UPDATE logs SET state = 'given_up' WHERE own = 1"
+
+
+@pytest.fixture(scope="module")
+def naming(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a village whose entries name one county checkpoint after the other."""
+    world = World.after(settled(TOWN, VILLAGE), tmp_path_factory.mktemp("both") / "world")
+    for _ in range(3):
+        world.receive(VILLAGE)
+        world.receive(COUNTY)
+        world.settle(TOWN, VILLAGE)
+    world.receive(VILLAGE)
+    world.close()
+    return world[VILLAGE].path
+
+
+@pytest.fixture
+def village(naming: Path, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    return Path(shutil.copytree(naming, tmp_path / "village"))
+
+
+def seen(folder: Path) -> set[tuple[str, str]]:
+    """Return what both programs find of the county checkpoints that entries name."""
+    return {one for one in agreed(folder) if one[0] in SEEN}
+
+
+def numbers(folder: Path) -> list[int]:
+    """Return the numbers of the county checkpoints."""
+    return [
+        int(str(row[0])) for row in synced.ask(folder, "SELECT number FROM county_checkpoints ORDER BY 1")
+    ]
+
+
+def taken_again(folder: Path, number: int, state: str = "") -> None:
+    """Put a county checkpoint behind all others a second time, as taken or with the code why not."""
+    row = "SELECT (SELECT max(number) FROM county_checkpoints) + 1, log, size, note, received_at_ms, ?"
+    synced.hurt(
+        folder,
+        (f"INSERT INTO county_checkpoints {row} FROM county_checkpoints WHERE number = ?", (state, number)),
+    )
+
+
+def test_county_checkpoints_of_which_none_is_left_or_one_is_not(village: Path, tmp_path: Path) -> None:
+    assert seen(village) == set()
+    missing = set()
+    for number in numbers(village):
+        folder = Path(shutil.copytree(village, tmp_path / f"{number}"))
+        synced.hurt(folder, f"DELETE FROM county_checkpoints WHERE number >= {number}")
+        missing |= seen(folder)
+        again = Path(shutil.copytree(village, tmp_path / f"{number} not taken"))
+        synced.hurt(again, f"UPDATE county_checkpoints SET state = 'merge.unproven' WHERE number = {number}")
+        missing |= seen(again)
+    assert missing == {("merge.seen_missing", "error")}
+
+
+def test_entry_that_names_no_county_checkpoint_behind_one_that_does(tmp_path: Path) -> None:
+    world = World.after(settled(TOWN, VILLAGE), tmp_path / "world")
+    world.receive(VILLAGE)
+    world.settle(TOWN, VILLAGE)
+    world.close()
+    village = world[VILLAGE].path
+    synced.hurt(village, "DELETE FROM county_checkpoints")
+    world.receive(VILLAGE)
+    world.close()
+    assert seen(village) == {("merge.seen_missing", "error"), ("merge.seen_dropped", "error")}
+    synced.hurt(village, GIVEN_UP)
+    assert seen(village) == {("merge.seen_given_up", "notice")}
+
+
+def test_county_checkpoints_that_changed_their_places(village: Path) -> None:
+    order, told = numbers(village), set()
+    for at, first in enumerate(order):
+        for second in order[at + 1 :]:
+            synced.swap_checkpoints(village, first, second)
+            found = seen(village)
+            told |= found
+            assert ("merge.seen_order", "warning") in found
+            synced.swap_checkpoints(village, first, second)
+    assert told == {("merge.seen_order", "warning"), ("merge.seen_order", "error")}
+    synced.swap_checkpoints(village, order[0], order[-1])
+    synced.hurt(village, GIVEN_UP)
+    assert seen(village) == {("merge.seen_order", "warning")}
+
+
+def test_log_that_was_given_up_names_what_is_not_held(village: Path) -> None:
+    synced.hurt(village, GIVEN_UP)
+    assert seen(village) == set()
+    synced.hurt(village, "DELETE FROM county_checkpoints WHERE number > 2")
+    assert seen(village) == {("merge.seen_given_up", "notice")}
+    synced.hurt(village, "DELETE FROM county_checkpoints")
+    assert seen(village) == {("merge.seen_given_up", "notice")}
+
+
+def test_county_checkpoint_that_was_taken_twice(village: Path) -> None:
+    order = numbers(village)
+    taken_again(village, order[0])
+    assert seen(village) == {("merge.seen_order", "warning")}
+    synced.swap_checkpoints(village, order[0], order[-1])
+    assert seen(village) == {("merge.seen_order", "warning"), ("merge.seen_order", "error")}
+    # What was taken twice says nothing of the order, whether it is named before or after the other one.
+    for number in order[1:]:
+        taken_again(village, number)
+    assert seen(village) == {("merge.seen_order", "warning")}
+
+
+def test_county_checkpoint_that_was_kept_before_it_was_taken(village: Path) -> None:
+    first, *_ = numbers(village)
+    taken_again(village, first, "merge.unproven")
+    taken_again(village, first)
+    assert seen(village) == set()
+    synced.hurt(village, "UPDATE county_checkpoints SET state = 'odd' WHERE state != ''")
+    assert seen(village) == {("merge.seen_order", "warning")}
+
+
+@pytest.mark.parametrize("column", ["number", "log", "size", "note", "state"])
+def test_county_checkpoint_that_is_an_error_counts_for_nothing(village: Path, column: str) -> None:
+    (*_, last) = numbers(village)
+    new = {"state": "odd", "note": b"", "log": "0"}.get(column)
+    synced.change(village, "county_checkpoints", column, f"number = {last}", new=new)
+    assert seen(village) == {("merge.seen_missing", "error")}
+
+
+def test_log_of_which_no_row_says_whether_it_was_given_up(village: Path) -> None:
+    synced.hurt(village, "UPDATE logs SET state = NULL WHERE own = 1", "DELETE FROM county_checkpoints")
+    assert seen(village) == {("merge.seen_missing", "error")}
+
+
+def test_county_checkpoints_of_two_merge_logs(tmp_path: Path) -> None:
+    world = synced.told("restored county", tmp_path / "world")
+    world[COUNTY].ledger.open_county_log("merge", COUNTY, world.registrar)
+    for _ in range(2):
+        world.receive(VILLAGE)
+        world.receive(COUNTY)
+        world.settle(TOWN, VILLAGE, TOWN)
+    world.close()
+    assert not any(seen(place.path) for place in world.places.values())
+    village = world[VILLAGE].path
+    (*_, last), (first, _, further, *_) = (
+        synced.ask(village, f"SELECT number, log, size FROM county_checkpoints WHERE {where} ORDER BY number")
+        for where in ("log = (SELECT log FROM county_checkpoints WHERE number = 1)",
+                      "log != (SELECT log FROM county_checkpoints WHERE number = 1)")
+    )  # fmt: skip
+    synced.swap_checkpoints(village, int(str(last[0])), int(str(first[0])))
+    assert ("merge.seen_order", "warning") in seen(village)
+    # Each step into a log that had been left is told, and not what goes on from there.
+    told = [one for one in verify_ledger(village).findings if one.code == "merge.seen_order"]
+    steps = {(one.log, one.seq) for one in told if one.severity == "warning"}
+    answer = reader.verify(village / "ledger.db")[1]["warnings"]
+    places = [one["where"].split() for one in answer if one["code"] == "merge.seen_order"]
+    assert steps == {(log, int(size)) for log, size, _ in places}
+    assert len(steps) == 2 and (further[1], further[2]) not in steps
