@@ -6,7 +6,7 @@ nothing; the audit says so, act by act. Cases come one after another, so memory 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
@@ -77,16 +77,30 @@ class CaseFolder:
         self._county = county
         self._blocked = blocked
 
-    def fold(self, case_id: bytes, records: Iterable[CaseRecord]) -> CaseView | None:
-        """Return one case; None for a thread that is no case (registry, catalogue, opening of a log)."""
+    def fold(
+        self, case_id: bytes, records: Iterable[CaseRecord], *, beyond: Iterable[CaseRecord] = ()
+    ) -> CaseView | None:
+        """Return one case; None for a thread that is no case (registry, catalogue, opening of a log).
+
+        Args:
+            case_id: the case.
+            records: its acts.
+            beyond: acts that are to count for nothing; what was done with knowledge of one stands where that
+                one stood.
+        """
+        over = {act.act_id: act.parents for _, act in self._read(beyond)}
         acts: list[CaseAct] = []
         places: dict[ActId, Place] = {}
+        for record, act in self._read(records):
+            acts.append(_without(act, over) if over else act)
+            places[act.act_id] = (record.log, record.seq)
+        return self.fold_acts(case_id, acts, places)
+
+    def _read(self, records: Iterable[CaseRecord]) -> Iterator[tuple[CaseRecord, CaseAct]]:
         for record in records:
             act = None if base_of(record.log) in self._county else self._act(record)
             if act is not None:
-                acts.append(act)
-                places[act.act_id] = (record.log, record.seq)
-        return self.fold_acts(case_id, acts, places)
+                yield record, act
 
     def fold_acts(
         self, case_id: bytes, acts: Sequence[CaseAct], places: Mapping[ActId, Place]
@@ -137,6 +151,24 @@ class CaseFolder:
             log_station=station,
             blocked=blocked,
         )
+
+
+def _without(act: CaseAct, over: Mapping[ActId, Sequence[ActId]]) -> CaseAct:
+    """Return an act with the parents of its parents in place of those that count for nothing.
+
+    Behind nothing else than such acts, the opening among them, it stays as it was.
+    """
+    found: set[ActId] = set()
+    waiting = list(act.parents)
+    seen: set[ActId] = set()
+    while waiting:
+        parent = waiting.pop()
+        if parent not in over:
+            found.add(parent)
+        elif parent not in seen:
+            seen.add(parent)
+            waiting += over[parent]
+    return act._replace(parents=tuple(sorted(found))) if found and found != set(act.parents) else act
 
 
 def is_erased(view: CaseView) -> bool:

@@ -97,6 +97,7 @@ def replay_case(
         cut = None if known_at_ms is None else origins.cut(known_at_ms)
         moments = _Moments(as_of_ms=as_of_ms, known_at_ms=known_at_ms, cut=cut, origins=found)
         kept = [record for record in records if moments.hold(record)]
+        later = [record for record in records if moments.is_later(record)]
         if records and not kept:
             raise moments.not_yet(records, ref)
         blocked = {(record.log, record.seq): code for record in kept if (code := _fault(record, judge))}
@@ -106,7 +107,7 @@ def replay_case(
             county=county_logs(openings),
             blocked=blocked,
         )
-        view = folder.fold(case_id, kept)
+        view = folder.fold(case_id, kept, beyond=later)
         if view is None:
             raise InputError("case.unknown", case=ref)
         read_at_ms = as_of_ms if as_of_ms is not None else known_at_ms if known_at_ms is not None else now_ms
@@ -199,8 +200,8 @@ class _Moments:
         times = _times(record)
         if times is None:
             return True
-        occurred_at_ms, recorded_at_ms = times
-        if self.as_of_ms is not None and occurred_at_ms > self.as_of_ms:
+        _, recorded_at_ms = times
+        if self.is_later(record):
             return False
         if self.known_at_ms is None or self.cut is None:
             return True
@@ -208,6 +209,14 @@ class _Moments:
         if origin.named is not None and not origin.home:
             return origin.named < self.cut
         return recorded_at_ms <= self.known_at_ms
+
+    def is_later(self, record: CaseRecord) -> bool:
+        """Return whether an act claims to have happened after the moment that is asked about.
+
+        Something entered late from its paper may know of such an act, and counts without it.
+        """
+        times = _times(record)
+        return times is not None and self.as_of_ms is not None and times[0] > self.as_of_ms
 
     def not_yet(self, records: Sequence[CaseRecord], ref: str) -> InputError:
         """Return the answer for a case that is here, and was not yet at the moment that is asked about."""
