@@ -86,6 +86,9 @@ def test_every_open_case_stands_under_its_first_heading(
     shown_above = {CaseId(number.to_bytes(16, "big")) for number in apart}
     left = [row for row in desk.worklist(station=TOWNSHIP, now_ms=NOW_MS) if row.case_id not in shown_above]
     found = desk_of(desk, station=TOWNSHIP, now_ms=NOW_MS, apart=shown_above, limit=limit)
+    assert list(found)[:4] == ["overdue", "at_risk", "offered", "pending"], (
+        "what the law presses for is first"
+    )
     for heading, listed in found.items():
         expected = [row for row in left if heading_of(row) == heading]
         assert (listed.total, list(listed.rows)) == (len(expected), expected[:limit]), heading

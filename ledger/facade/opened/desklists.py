@@ -85,9 +85,9 @@ def desk_of(
 ) -> dict[str, Listed]:
     """Return the open cases on a station's desk by what they need first, each under one heading.
 
-    ``offered``; of those that the station holds ``overdue``, ``at_risk``, and of the others ``pending`` (for
-    a second person), ``not_accepted``, ``papers`` (asked of the applicant), ``awaiting_collection``,
-    ``rest``.
+    What the law presses for stands first: of those that the station holds ``overdue`` and ``at_risk``; then
+    ``offered`` to it; and of the others that it holds ``pending`` (for a second person), ``not_accepted``,
+    ``papers`` (asked of the applicant), ``awaiting_collection``, ``rest``.
 
     Args:
         ledger: where to read.
@@ -104,7 +104,7 @@ def desk_of(
         def tell(name: str, rows: Sequence[Row], total: int) -> None:
             told[name] = Listed(parts.reader.rows(tx, rows, now_ms), total)
 
-        tell("offered", *_first_of(tx, offered, apart, limit))
+        offers = _first_of(tx, offered, apart, limit)
         apart = frozenset((*apart, *_held_of(tx, offered)))
         left = _count(tx, held, apart)
         calm: Where = {**held, **_calm(now_ms)}
@@ -116,6 +116,8 @@ def desk_of(
             ("overdue", _red(now_ms), apart), ("at_risk", _yellow(now_ms), apart),
             ("pending", waiting, apart | late),
         ):  # fmt: skip
+            if name == "pending":
+                tell("offered", *offers)
             rows, total = _first_of(tx, {**held, **conditions}, but, limit)
             tell(name, rows, total)
             left -= total
