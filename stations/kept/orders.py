@@ -101,6 +101,7 @@ class Order:
 Columns = tuple[tuple[str, str], ...]
 """Fields in the order in which a list has them, each with the heading that the list gives it."""
 _TEXTS = tuple(one.name for one in fields(Order) if one.name not in ("version", "earlier", "own"))
+_ANSWER = ("reply", "done_on", "by", "at", "listed_reply")
 _LISTED = tuple(name for name in _TEXTS if name not in ("done_on", "by", "at", "listed_reply"))
 
 
@@ -177,8 +178,16 @@ def answered(
 
 
 def _with_listed(held: Order, read: Order) -> Order:
-    """Return an order with what a list says of it; an answer given here stays, and both are shown."""
+    """Return an order with what a list says of it; an answer given here stays, and both are shown.
+
+    One that was done and is sent out again is open again: it wants another answer within its new limit.
+    """
     said = {name: text for name in _LISTED if (text := getattr(read, name))}
+    if held.done_on and read.state not in ENDED and _is_sent_again(held, read):
+        if read.reply == held.reply:
+            said.pop("reply", None)
+        held = replace(_changed(held), own={**held.own, **read.own})
+        return _with_texts(held, {**dict.fromkeys(_ANSWER, ""), **said})
     if held.by and read.reply:
         said.pop("reply")
         said["listed_reply"] = "" if read.reply == held.reply else read.reply
@@ -187,6 +196,21 @@ def _with_listed(held: Order, read: Order) -> Order:
         return held
     told_anew = any(name in said and said[name] != getattr(held, name) for name in (*EDITED, "listed_reply"))
     return _with_texts(_changed(held) if told_anew else held, said)
+
+
+def _is_sent_again(held: Order, read: Order) -> bool:
+    """Tell whether a list says a later day of assignment, or a later limit, than was known.
+
+    A list that was drawn up before the answer arrived says those of before, and its state proves nothing.
+    """
+    pairs = ((held.assigned_on, read.assigned_on), (held.due_on, read.due_on))
+    return any(_is_later(after, before) for before, after in pairs if before)
+
+
+def _is_later(after: str, before: str) -> bool:
+    """Compare moments as far as both are told: one may name a time of the day."""
+    told = min(len(after), len(before))
+    return after[:told] > before[:told]
 
 
 def _changed(held: Order) -> Order:

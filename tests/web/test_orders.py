@@ -110,6 +110,28 @@ def test_an_old_reply_of_a_list_never_replaces_an_answer_given_here() -> None:
     assert agreeing.listed_reply == ""
 
 
+def test_an_order_that_is_sent_out_again_is_open_again_and_keeps_its_answers() -> None:
+    held = Order(
+        order_no="1", title="a", assigned_on="2026-02-20", due_on="2026-02-25", state="已办结",
+        reply="已修好", done_on="2026-02-24", by="王芳", at="2026-02-24 09:00", version=1,
+    )  # fmt: skip
+    stale = Order(
+        order_no="1", title="a", assigned_on="2026-02-20 08:30", due_on="2026-02-25", state="办理中"
+    )
+    ((same,), _, _) = merged([held], [stale], today=TODAY)
+    assert (same.done_on, same.reply) == ("2026-02-24", "已修好"), "drawn up before the answer arrived"
+    again = Order(
+        order_no="1", title="a", assigned_on="2026-03-01", due_on="2026-03-01", state="重办", reply="已修好"
+    )
+    ((open_,), _, changed) = merged([held], [again], today=TODAY)
+    assert (open_.done_on, open_.reply, open_.by, changed) == ("", "", "", 1)
+    assert open_.light(TODAY) == "red" and open_.due_on == "2026-03-01" and open_.version == 2
+    assert [(one.reply, one.by) for one in open_.earlier] == [("已修好", "王芳")]
+    (done,) = answered([open_], "1", {"reply": "换了灯", "version": "2"}, by="李强", at="2026-03-02 10:00")
+    ((still,), _, _) = merged([done], [again], today=TODAY)
+    assert (still.done_on, still.reply) == ("2026-03-02", "换了灯"), "the same list once more opens nothing"
+
+
 def test_a_reply_that_came_with_a_list_stands_under_nobody_s_name() -> None:
     ((order,), new, _) = merged([], [Order(order_no="1", title="a", reply="已回访")], today=TODAY)
     assert (new, order.by, order.done_on) == (1, "", "")
