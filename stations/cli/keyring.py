@@ -14,8 +14,7 @@ from pathlib import Path
 
 from ledger.errors import AuthorityError, ConfigError
 from ledger.formats.envelope import open_key, read_envelope
-from ledger.formats.keys import Ed25519Signer, Signer, key_id
-from ledger.registry.registry import Registry
+from ledger.formats.keys import Ed25519Signer, Signer
 from stations.cli.call import App, Call
 from stations.office.newkeys import SUFFIX, checked_passphrase, make_key, seal, store_envelope
 from stations.unreadable import unreadable
@@ -93,18 +92,6 @@ def unlock(call: Call, path: Path) -> Signer:
     signer = Ed25519Signer.from_seed(opened.seed)
     call.app.signers[path.absolute()] = signer
     return signer
-
-
-def is_unenrolled(path: Path, label: str, registry: Registry) -> bool:
-    """Tell whether a file holds a key of this person that no registry entry names yet.
-
-    Raises:
-        DataError: ``key.envelope`` for a damaged file.
-    """
-    if not path.is_file():
-        return False
-    header = read_envelope(_read(path))
-    return header.label == label and not registry.is_known_key(key_id(header.alg, header.public_key))
 
 
 def new_key(call: Call, label: str, path: Path) -> Ed25519Signer:

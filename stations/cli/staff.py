@@ -10,7 +10,7 @@ from ledger.registry.schema import GRANTABLE_ROLES, RETIREMENT_REASONS
 from ledger.types import StationId
 from stations.cli.call import Call
 from stations.cli.grammar import Param, Spec
-from stations.cli.keyring import is_unenrolled, new_key, signing_key, unlock
+from stations.cli.keyring import new_key, signing_key, unlock
 from stations.cli.resetting import STAFF_SPECS
 from stations.cli.session import desk, reading
 from stations.cli.types import OneOf, Several, StaffType, StationType
@@ -27,6 +27,7 @@ from stations.office.enrolling import (
 from stations.office.enrolling import end as end_role
 from stations.office.enrolling import grant as give
 from stations.office.enrolling import retire as retire_key
+from stations.office.newkeys import is_unenrolled
 from stations.unreadable import unreadable
 
 

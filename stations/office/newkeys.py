@@ -8,10 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger import platform
-from ledger.errors import ConfigError
+from ledger.errors import AuthorityError, ConfigError
 from ledger.facade.base.clock import Randomness
-from ledger.formats.envelope import KdfParams, seal_key
-from ledger.formats.keys import Ed25519Signer
+from ledger.formats.envelope import KdfParams, read_envelope, seal_key
+from ledger.formats.keys import Ed25519Signer, key_id
+from ledger.registry.registry import Registry
 
 PASSPHRASE_LENGTH_MIN = 8
 SEED_BYTES = 32
@@ -27,6 +28,24 @@ def checked_passphrase(passphrase: str) -> str:
     if len(passphrase) < PASSPHRASE_LENGTH_MIN:
         raise ConfigError("key.weak", least=PASSPHRASE_LENGTH_MIN)
     return passphrase
+
+
+def is_unenrolled(path: Path, label: str, registry: Registry) -> bool:
+    """Tell whether a file holds a key of this person that no registry entry names yet.
+
+    A power cut between the file and the act leaves one behind; who knows its passphrase has it enrolled.
+
+    Raises:
+        AuthorityError: ``key.no_such`` for a file that cannot be read.
+        DataError: ``key.envelope`` for a damaged file.
+    """
+    if not path.is_file():
+        return False
+    try:
+        header = read_envelope(path.read_bytes())
+    except OSError as error:
+        raise AuthorityError("key.no_such", path=str(path)) from error
+    return header.label == label and not registry.is_known_key(key_id(header.alg, header.public_key))
 
 
 def make_key(path: Path, *, label: str, passphrase: str, randomness: Randomness) -> Ed25519Signer:

@@ -17,6 +17,7 @@ from ledger.registry.registry import Registry
 from ledger.types import StationId
 from stations.keyrequest import KeyRequest, encode_request
 from stations.office.inviting import invite_of_code
+from stations.office.newkeys import make_key
 from sync.certs.tlskeys import new_key
 from sync.joining.joinforms import encode_request as encode_join
 from tests.web.adminsite import COUNTY, PASSPHRASE, TOWNSHIP, VILLAGE, Serving, Visitor, found
@@ -129,6 +130,23 @@ def test_enrolling_with_a_key_made_here_then_signing_in(site: Serving, registrar
     assert "同名" not in answer.text
     second = registrar.post("/enrol", {**typed, "no": "W109", "name": " 钱 窗口"})
     assert second.path == "/people/W109" and "同名的还有 W101" in second.text
+
+
+def test_a_key_that_a_power_cut_left_unenrolled_is_enrolled_by_the_same_form(
+    site: Serving, registrar: Visitor
+) -> None:
+    typed = {
+        "no": "W117", "name": "孙停电", "station": COUNTY, "scope": "", "role": ["window"],
+        "key": "here", "passphrase": "typed before the cut", "again": "typed before the cut",
+    }  # fmt: skip
+    path = site.home.keys_dir / "W117.key"
+    made = make_key(path, label="W117", passphrase="typed before the cut", randomness=os.urandom)
+    other = {**typed, "passphrase": "somebody else's", "again": "somebody else's"}
+    assert registrar.post("/enrol", other).code == "key.passphrase" and path.exists()
+    assert registrar.post("/enrol", typed).path == "/people/W117"
+    held = _registry(site).staff("W117")
+    assert held is not None and held.key_id == made.key_id
+    assert Visitor(site.address).sign_in("W117", "typed before the cut").path == "/pin"
 
 
 def test_a_form_sent_twice_enrols_once(site: Serving, registrar: Visitor) -> None:

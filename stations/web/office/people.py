@@ -30,12 +30,12 @@ from stations.office.enrolling import (
     person_of,
     retire,
 )
-from stations.office.newkeys import SUFFIX, checked_passphrase, make_key
+from stations.office.newkeys import SUFFIX, checked_passphrase, is_unenrolled, make_key
 from stations.office.resetting import to_confirm
 from stations.papers.sheets import Sheet
 from stations.web import typed as typing
 from stations.web.answers import status_of
-from stations.web.keyholders import envelope_of
+from stations.web.keyholders import envelope_of, unlock
 from stations.web.lists import send_workbook
 from stations.web.office.desk import (
     Noting,
@@ -253,7 +253,8 @@ async def _key_for(visit: Visit, form: Form, no: str, name: str) -> tuple[Enroll
     Raises:
         InputError: ``web.passphrase_differs``; ``web.no_file``; ``key.request_other``.
         ConfigError: ``key.weak``, ``key.exists``.
-        DataError: ``key.request*``.
+        AuthorityError: ``key.passphrase``, ``web.too_often`` for a key that was made before.
+        DataError: ``key.request*``, ``key.envelope``.
     """
     home, ledger_id = visit.office.home, visit.office.thread.ledger_id
     if first(form, "key") == "request":
@@ -266,6 +267,9 @@ async def _key_for(visit: Visit, form: Form, no: str, name: str) -> tuple[Enroll
     if passphrase != first(form, "again"):
         raise InputError("web.passphrase_differs")
     path, randomness = home.keys_dir / name, visit.office.randomness
+    if await visit.read(lambda ledger: is_unenrolled(path, no, ledger.knowledge.registry)):
+        # left behind by a power cut before it was enrolled: it is that form's, if its passphrase opens it
+        return key_of_signer(await visit.attempt(no, lambda: unlock(path, passphrase)), ledger_id), None
     signer = await visit.office.access.aside(
         lambda: make_key(path, label=no, passphrase=passphrase, randomness=randomness)
     )
