@@ -112,15 +112,16 @@ def desk_of(
         found = tx.select(CASES, waiting, columns=("case_id",))
         flagged = [CaseId(row[0]) for row in found if isinstance(row[0], bytes) and row[0] not in apart]
         late = too_late(tx, flagged, now_ms)
-        for name, conditions, but in (
-            ("overdue", _red(now_ms), apart), ("at_risk", _yellow(now_ms), apart),
-            ("pending", waiting, apart | late),
-        ):  # fmt: skip
-            if name == "pending":
-                tell("offered", *offers)
+
+        def take(name: str, conditions: Where, but: Collection[CaseId]) -> int:
             rows, total = _first_of(tx, {**held, **conditions}, but, limit)
             tell(name, rows, total)
-            left -= total
+            return total
+
+        left -= take("overdue", _red(now_ms), apart)
+        left -= take("at_risk", _yellow(now_ms), apart)
+        tell("offered", *offers)
+        left -= take("pending", waiting, apart | late)
         apart = apart.union(flagged) - late
         for name, case_ids in _by_status(tx, calm, apart).items():
             tell(name, _rows_of(tx, case_ids[:limit]), len(case_ids))
