@@ -141,24 +141,32 @@ def peer_leaf(
 
 
 def tls_failure(error: BaseException) -> BanjianError | None:
-    """Return the named error of a failed handshake, wherever it lies in the chain; None when there is none.
+    """Return the named error of a failed handshake, wherever it lies in the chain; None if there is none."""
+    found = _tls_errors(error)
+    if not found:
+        return None
+    refusal = tls_refusal(error)
+    if refusal is not None:
+        return refusal
+    reason = _reason(found)
+    if any(word in reason for word in _VERSIONS):
+        return DataError("tls.version", detail=reason)
+    return DataError("tls.failed", detail=reason or "SSL")
+
+
+def tls_refusal(error: BaseException) -> BanjianError | None:
+    """Return the named error where one end does not take the other for whom it has to be; None otherwise.
 
     In TLS 1.3 a client learns only at its first read that its certificate was refused.
     """
-    found = [one for one in _chain(error) if isinstance(one, ssl.SSLError)]
+    found = _tls_errors(error)
     for one in found:
         if isinstance(one, RefusedPeer):
             return one.refusal
     if any(isinstance(one, ssl.SSLCertVerificationError) for one in found):
         return DataError("tls.other_ca")
-    # Whoever wraps the error may be an SSLError as well, without a reason.
-    reasons = [str(getattr(one, "reason", None) or "").upper() for one in found]
-    reason = next(filter(None, reasons), "")
-    if any(word in reason for word in _REFUSALS):
-        return AuthorityError("tls.refused", detail=reason)
-    if any(word in reason for word in _VERSIONS):
-        return DataError("tls.version", detail=reason)
-    return DataError("tls.failed", detail=reason or "SSL") if found else None
+    reason = _reason(found)
+    return AuthorityError("tls.refused", detail=reason) if any(word in reason for word in _REFUSALS) else None
 
 
 class _TellsWhy(ssl.SSLObject):
@@ -226,6 +234,16 @@ def _context(protocol: int, ca_certificate: bytes) -> ssl.SSLContext:
 @lru_cache(maxsize=_LEAVES_KEPT_MAX)
 def _known_leaf(certificate: bytes, ledger_id: LedgerId) -> Leaf:
     return read_leaf(certificate, ledger_id=ledger_id)
+
+
+def _tls_errors(error: BaseException) -> list[ssl.SSLError]:
+    return [one for one in _chain(error) if isinstance(one, ssl.SSLError)]
+
+
+def _reason(found: list[ssl.SSLError]) -> str:
+    # Whoever wraps the error may be an SSLError as well, without a reason.
+    reasons = [str(getattr(one, "reason", None) or "").upper() for one in found]
+    return next(filter(None, reasons), "")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

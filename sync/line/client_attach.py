@@ -29,8 +29,8 @@ from sync.attachforms import (
     decode_head,
     encode_offers,
 )
-from sync.certs.tls import tls_failure
 from sync.line.problem import PROBLEM_BYTES_MAX, decode_problem
+from sync.line.reaching import failed_call
 from sync.line.upstreamtold import from_upstream
 
 TIMEOUT = aiohttp.ClientTimeout(total=180, sock_connect=15, sock_read=90)
@@ -155,7 +155,5 @@ async def _call(above: Above, method: str, path: str, body: bytes | None, *, lim
                 if len(raw) > limit:
                     raise StoreError("sync.torn", address=above.address)
             return bytes(raw)
-    except aiohttp.ClientConnectorError as error:
-        raise tls_failure(error) or StoreError("sync.unreachable", address=above.address) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise tls_failure(error) or StoreError("sync.torn", address=above.address) from error
+        raise failed_call(error, address=above.address) from error

@@ -11,14 +11,14 @@ from typing import TypeVar
 
 import aiohttp
 
-from ledger.errors import AuthorityError, BanjianError, DataError, StoreError
+from ledger.errors import BanjianError, DataError, StoreError
 from ledger.formats.invite import Invite
 from ledger.types import LedgerId
 from sync.certs.pki import CERTIFICATE_BYTES_MAX, check_ca, fingerprint
-from sync.certs.tls import fetching_context, joining_context, tls_failure
+from sync.certs.tls import fetching_context, joining_context
 from sync.joining.joinforms import JOIN_ANSWER_BYTES_MAX, decode_answer, decode_renewal, decode_request
-from sync.joining.joinoffice import ANSWERER_ENDED
 from sync.line.problem import PROBLEM_BYTES_MAX, decode_problem
+from sync.line.reaching import NOT_REACHED, UNREACHABLE, failed_call, more_telling
 
 T = TypeVar("T")
 _TIMEOUT_S = 240
@@ -27,6 +27,8 @@ _OK = 200
 _CA_PATH = "/sync/1/ca"
 _JOIN_PATH = "/sync/1/join"
 _CERTIFICATE_PATH = "/sync/1/certificate"
+_NOT_THERE = NOT_REACHED | {"join.other_ca", "sync.answer"}
+"""A newcomer asks anybody for the CA: a login page answers as well, with something else."""
 
 
 async def fetch_ca(address: str, *, invite: Invite) -> bytes:
@@ -105,21 +107,21 @@ async def send_renewal(
 
 
 async def first_that_answers(addresses: Sequence[str], attempt: Callable[[str], Awaitable[T]]) -> T:
-    """Try addresses in their order until one answers; a refusal is an answer, unless it is ours.
+    """Try addresses in their order until a station of the county answers; its refusal is an answer.
 
     Raises:
-        StoreError: ``join.no_address``; ``sync.unreachable`` of the last address.
-        AuthorityError: ``tls.answerer_ended`` of the last address.
+        StoreError: ``join.no_address``; ``sync.unreachable`` when nobody answered anywhere.
+        BanjianError: what the answer was, or who else answered at the last address that did.
     """
-    last: BanjianError = StoreError("join.no_address")
+    found: BanjianError | None = None
     for address in addresses:
         try:
             return await attempt(address)
-        except (StoreError, AuthorityError) as error:
-            if error.code not in ("sync.unreachable", ANSWERER_ENDED):
+        except BanjianError as error:
+            if error.code not in _NOT_THERE:
                 raise
-            last = error
-    raise last
+            found = more_telling(found, error)
+    raise found or StoreError("join.no_address")
 
 
 async def _post(address: str, path: str, body: bytes, *, context: ssl.SSLContext) -> bytes:
@@ -149,7 +151,7 @@ async def _call(
                 raise decode_problem(await read_bounded(response, PROBLEM_BYTES_MAX))
             return await read_bounded(response, limit)
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
+        raise failed_call(error, address=address, broken=UNREACHABLE) from error
 
 
 async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -18,7 +18,6 @@ from ledger.errors import AuthorityError, BanjianError, DataError, StoreError
 from ledger.facade.peering.exchange import Exchange
 from ledger.types import LedgerId, LogId, StationId
 from sync.certs.pki import CERTIFICATE_BYTES_MAX
-from sync.certs.tls import tls_failure
 from sync.core.framing import ANSWER, END, PACKAGE, Section
 from sync.core.giving import Budget
 from sync.core.ingest import Prepared, prepare
@@ -27,10 +26,10 @@ from sync.core.motion import Motion
 from sync.core.progress import Progress
 from sync.core.requester import Guesses, Requester
 from sync.core.stream import CONTENT_TYPE, Packer, Unpacker
-from sync.joining.joinoffice import ANSWERER_ENDED
 from sync.line.client_join import read_bounded
 from sync.line.outcome import Outcome, SoFar, outcome_of, so_far
 from sync.line.problem import PROBLEM_BYTES_MAX, decode_problem
+from sync.line.reaching import NOT_REACHED, OTHER_STATION, UNREACHABLE, failed_call, more_telling
 from sync.line.tears import Received, Tears
 from sync.line.upstreamtold import from_upstream
 from sync.preparing.inflight import drop
@@ -48,7 +47,6 @@ ASK_TIMEOUT = aiohttp.ClientTimeout(total=180, sock_connect=CONNECT_S)
 IN_FLIGHT_MAX = 6
 _OK = 200
 NO_STATION = StationId("")
-OTHER_STATION = "tls.other_station"
 
 T = TypeVar("T")
 
@@ -119,6 +117,7 @@ class Caller:
         self._sent_bytes, self._received = 0, Received()
         self._done, self._told = [], told
         refused: set[str] = set()
+        lost: set[str] = set()
         address = await self._first_that_answers(refused)
         divergent: list[tuple[LogId, int]] = []
         motion = Motion()
@@ -128,17 +127,13 @@ class Caller:
             tears.begin(self._received)
             try:
                 requester = await self._session(address, divergent)
-            except AuthorityError as error:
-                if error.code != ANSWERER_ENDED:
+            except (StoreError, DataError, AuthorityError) as error:
+                # Whoever answered before is there no more; another address may lead to a station above.
+                elsewhere = error.code in NOT_REACHED and len(self._addresses) > 1 and address not in lost
+                if elsewhere:
+                    lost.add(address)
+                elif not self._goes_on(tears, upstream, error):
                     raise
-                # Ended while it was known: another address may lead to a machine that is none of these.
-                divergent, address = [], await self._first_that_answers(refused)
-                continue
-            except StoreError as error:
-                line = self._guesses[upstream].line
-                if not tears.goes_on(error, self._received, broke_upward=line.broke):
-                    raise
-                # Too much for this line: the next request asks what of it has come, and so where to go on.
                 divergent, address = [], await self._first_that_answers(refused)
                 continue
             divergent = requester.divergent
@@ -163,6 +158,13 @@ class Caller:
             received_bytes=self._received.bytes,
         )
 
+    def _goes_on(self, tears: Tears, upstream: StationId, error: BanjianError) -> bool:
+        """Whether too much tore the line: the next request asks what has come, and so where to go on."""
+        broke_upward = self._guesses[upstream].line.broke
+        return isinstance(error, StoreError) and tears.goes_on(
+            error, self._received, broke_upward=broke_upward
+        )
+
     @property
     def answered(self) -> tuple[str, StationId] | None:
         """Address and station of the station above that answered last, once the registry tells who it is."""
@@ -179,24 +181,24 @@ class Caller:
         Args:
             refused: addresses whose stations say that this one is not below them.
         """
-        last: BanjianError = StoreError("sync.unreachable", address="")
+        found: BanjianError | None = None
         for address in self._addresses:
             line = await self._desk.on_ledger(_line)
             known = self._stations.get(address)
             if address in refused:
-                last = _refusal(line, self._stations.pop(address, NO_STATION))
+                found = more_telling(found, _refusal(line, self._stations.pop(address, NO_STATION)))
                 continue
             if known and known in line[1:]:
                 return address
             try:
                 await self._find_out(address)
             except (StoreError, DataError, AuthorityError) as error:
-                if not isinstance(error, StoreError) and error.code not in (OTHER_STATION, ANSWERER_ENDED):
+                if not isinstance(error, StoreError) and error.code not in NOT_REACHED:
                     raise
-                last = error
+                found = more_telling(found, error)
                 continue
             return address
-        raise last
+        raise found or StoreError(UNREACHABLE, address="")
 
     async def _find_out(self, address: str) -> None:
         try:
@@ -248,7 +250,7 @@ class Caller:
                 # Who answers is what matters; and that it ends.
                 await read_bounded(response, CERTIFICATE_BYTES_MAX)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
+            raise failed_call(error, address=address, broken=UNREACHABLE) from error
 
     async def _session(
         self, address: str, divergent: Sequence[tuple[LogId, int]], *, is_beside: bool = False
@@ -297,13 +299,11 @@ class Caller:
                     told = decode_problem(await response.content.read(PROBLEM_BYTES_MAX))
                     raise from_upstream(told, self._stations[address] or address)
                 await self._read(response, requester)
-        except aiohttp.ClientConnectorError as error:
-            raise tls_failure(error) or StoreError("sync.unreachable", address=address) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if own:
                 # The line broke because this station could not go on with its request.
                 raise own[0] from error
-            raise tls_failure(error) or StoreError("sync.torn", address=address) from error
+            raise failed_call(error, address=address) from error
 
     async def _body(self, sections: Iterator[bytes], own: list[BanjianError]) -> AsyncIterator[bytes]:
         """Yield the request; ``own`` takes why it could not be made."""
