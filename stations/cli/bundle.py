@@ -74,6 +74,7 @@ def import_(call: Call, *, path: Sequence[str], no_ack: bool) -> int:
     call.table([call.say(f"head.bundle_{name}") for name in heads], [_row(call, one) for one in files])
     if done["attachments"]:
         call.line(call.say("bundle.attachments_taken", count=done["attachments"]))
+    steps = _tell_steps(call, files)
     _tell_waiting(call, done)
     _tell_missing(call, done)
     written = _steps(done, "acknowledgements")
@@ -89,7 +90,8 @@ def import_(call: Call, *, path: Sequence[str], no_ack: bool) -> int:
         call.notice(error.code, error.params)
     call.emit(_without_step(done))
     if not any("sender" in one for one in files):
-        call.hint("bundle.nothing_here", foreign=done["foreign"])
+        if not steps:
+            call.hint("bundle.nothing_here", foreign=done["foreign"])
         return 1
     if written:
         call.hint("bundle.import_next")
@@ -167,6 +169,17 @@ def _result(call: Call, one: Step) -> Cell:
     words = [f"{call.say.message(code, error.params).what} [{code}]" for code, error in errors.items()]
     words += [f"{call.say('bundle.given_up')} [{left['code']}]" for left in given_up]
     return Styled(text="▲ " + " ".join(words), style="yellow")
+
+
+def _tell_steps(call: Call, files: Sequence[Step]) -> list[str]:
+    """Tell what to do about everything that was not taken, each thing once; returns what was told."""
+    left = [cast(Step, one["error"]) for one in files if "error" in one and not one["another"]]
+    left += [error for one in files for error in _steps(one, "not_taken")]
+    errors = [error_of(one) for one in left]
+    steps = list(dict.fromkeys(call.say.message(one.code, one.params).next_step for one in errors))
+    for step in filter(None, steps):
+        call.line(f"→ {step}")
+    return steps
 
 
 def _tell_waiting(call: Call, done: Step) -> None:

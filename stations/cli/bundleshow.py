@@ -25,7 +25,7 @@ from ledger.formats.package import decode_package
 from ledger.types import LogId, StationId
 from stations.cli.call import Call
 from stations.cli.session import reading
-from stations.kept.sticks import find_files, read_part
+from stations.kept.sticks import as_named, find_files, read_part
 from stations.words.moments import show_moment
 from sync.stick.bundleforms import plain
 
@@ -61,8 +61,8 @@ def show(call: Call, *, path: Sequence[str]) -> int:
             raw = read_part(file.path)
             header = read_bundle_header(raw)
             content = _content(home, header, raw)
-        except BanjianError as error:
-            worst = 1
+        except BanjianError as found:
+            worst, error = 1, as_named(file, found)
             message = call.say.message(error.code, error.params)
             call.line(f"{file.path.name}: ■ {message.what} [{error.code}]")
             call.emit({"file": str(file.path), "error": error.code})

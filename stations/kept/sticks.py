@@ -11,17 +11,17 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.errors import BanjianError, ConfigError
+from ledger.errors import AuthorityError, BanjianError, ConfigError, DataError
 from ledger.facade.base.clock import Randomness
 from ledger.facade.peering.exchange import Exchange
-from ledger.formats.bundle import MAGIC, open_part, read_bundle_header
+from ledger.formats.bundle import open_part, read_bundle_header
 from ledger.limits import BUNDLE_HEADER_BYTES_MAX, BUNDLE_MANIFEST_BYTES_MAX, BUNDLE_PART_BYTES_MAX
 from ledger.platform import os_failure, write_durably
 from ledger.types import LogId, StationId
 from sync.attachforms import Offer
 from sync.stick.bundleattach import GivingStore, write_attachments
 from sync.stick.bundlechecks import check_header
-from sync.stick.bundleforms import is_ours, missing_parts
+from sync.stick.bundleforms import is_ours, missing_parts, receiver_of
 from sync.stick.bundlereading import PartReader
 from sync.stick.bundlereport import PartReport
 from sync.stick.bundlewriting import Collected, Order, SealedPart, write_bundle
@@ -30,6 +30,8 @@ from sync.stick.stickanswer import TakingStore
 HEAD_BYTES = BUNDLE_MANIFEST_BYTES_MAX + BUNDLE_HEADER_BYTES_MAX + 1024
 """Enough of a part to read its manifest."""
 PASSES_MAX = 100
+_NO_HEAD = ("bundle.malformed", "bundle.truncated")
+"""Codes of a file of which not even the header can be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +182,7 @@ def find_files(paths: Iterable[Path]) -> tuple[list[FileReport], int]:
         if path.is_dir():
             for inner in sorted(path.iterdir()):
                 # A pipe would let itself be waited for without end.
-                if is_ours(inner.name) and inner.is_file() and _begins_well(inner):
+                if is_ours(inner.name) and inner.is_file():
                     found.append(FileReport(path=inner, named=False))
                 else:
                     foreign += inner.is_file()
@@ -261,14 +263,27 @@ def read_part(path: Path, limit: int = BUNDLE_PART_BYTES_MAX + 1) -> bytes:
         raise os_failure(error, path) from error
 
 
-def _begins_well(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            # A file that was cut off at once still claims to be a part, and is told.
-            return MAGIC.startswith(file.read(len(MAGIC)))
-    except OSError:
-        # It bears the name of a part: that it cannot be read must be told.
-        return True
+def as_named(file: FileReport, error: BanjianError) -> BanjianError:
+    """Return why a file cannot be read, of one that by its name is a part: where its beginning is damaged.
+
+    Nothing else is left of whom it is for.
+    """
+    receiver = receiver_of(file.path.name)
+    if not receiver or error.code not in _NO_HEAD:
+        return error
+    return DataError("bundle.damaged", receiver=receiver)
+
+
+def _refused(file: FileReport, error: BanjianError, station: StationId) -> BanjianError:
+    """Return why nothing was taken of a file; one for another station is none of ours, damaged or not."""
+    receiver = receiver_of(file.path.name)
+    if error.code == "bundle.receiver" and receiver == station:
+        # Not even for whom it is can be read as it was written.
+        return DataError("bundle.damaged", receiver=receiver)
+    found = as_named(file, error)
+    if found.code == "bundle.damaged" and receiver != station:
+        return AuthorityError("bundle.receiver", receiver=receiver)
+    return found
 
 
 def _in_order(exchange: Exchange, files: list[FileReport]) -> list[FileReport]:
@@ -301,7 +316,7 @@ def _take(
         check_header(exchange, raw)
         reader = PartReader(exchange, raw, now_ms=now_ms, cores=cores, attachments=attachments)
     except BanjianError as error:
-        file.error = error
+        file.error = _refused(file, error, exchange.station)
         return
     file.part = reader.report
     if before is not None:

@@ -28,7 +28,7 @@ FEED_BYTES_MAX = 128 * 1024
 LEVEL = 9
 """Sticks are slow and exports rare."""
 _NAME = re.compile(
-    r"banjian-[0-9]{12}-[A-Z0-9]{2}-[0-9]{8}-[0-9a-f]{12}-[0-9]{1,4}of[0-9]{1,4}\.bundle", re.ASCII
+    r"banjian-([0-9]{12}-[A-Z0-9]{2})-[0-9]{8}-[0-9a-f]{12}-[0-9]{1,4}of[0-9]{1,4}\.bundle", re.ASCII
 )
 
 
@@ -115,7 +115,13 @@ def file_name(header: BundleHeader, created_at_ms: int) -> str:
 
 def is_ours(name: str) -> bool:
     """Whether a file has the name of a part; every other file is left alone."""
-    return _NAME.fullmatch(name) is not None
+    return bool(receiver_of(name))
+
+
+def receiver_of(name: str) -> str:
+    """Return for whom a part is by the name of its file; "" for any other file."""
+    found = _NAME.fullmatch(name)
+    return found[1] if found else ""
 
 
 def missing_parts(seen: Iterable[int], parts: int) -> tuple[int, ...]:

@@ -134,6 +134,15 @@ def test_what_goes_wrong_is_said(county: Terminal, village: Terminal, tmp_path: 
     file.write_bytes(file.read_bytes()[:-400])
     torn = village.run("bundle", "import", str(stick))
     assert torn.code == 1 and "[bundle.truncated]" in torn.out
+    assert f"→ {catalogue('zh')['bundle.truncated']['next']}" in torn.out
+    whole = file.read_bytes()
+    file.write_bytes(whole[:300])
+    headless = village.run("bundle", "import", str(stick))
+    assert headless.code == 1 and "[bundle.damaged]" in headless.out
+    # It is for this station, and what to do is said.
+    assert "没有给本站的数据文件" not in headless.err and "重新拷贝" in headless.out
+    assert "[bundle.damaged]" in village.run("bundle", "show", str(stick)).out
+    file.write_bytes(whole)
     (stick / "notes.txt").write_text("x", encoding="utf-8")
     foreign = village.run("bundle", "import", str(stick / "notes.txt"), lang="en")
     assert foreign.code == 1 and "[bundle.malformed]" in foreign.out

@@ -379,12 +379,41 @@ def test_what_is_no_file_is_left_alone_whatever_its_name(tmp_path: Path) -> None
 def test_foreign_files_are_left_alone(world: StickWorld, tmp_path: Path) -> None:
     (file,) = world.export(TOWN, VILLAGE_2, tmp_path)
     (tmp_path / f"{file.name}.exe").write_bytes(file.read_bytes())
-    (tmp_path / file.name.replace("1of1", "2of2")).write_bytes(b"MZ" + bytes(100))
-    (tmp_path / file.name.replace("1of1", "3of3")).write_bytes(MAGIC[:5])
+    (tmp_path / file.name.replace("1of1", "x2of2")).write_bytes(file.read_bytes())
     found, foreign = find_files([tmp_path])
-    assert [one.path.name[-12:] for one in found] == ["-1of1.bundle", "-3of3.bundle"]
+    assert [one.path.name[-12:] for one in found] == ["-1of1.bundle"]
     assert foreign >= 2
     assert read_bundle_header(file.read_bytes()).receiver == VILLAGE_2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda raw: bytes(min(512, len(raw))) + raw[512:],
+        lambda raw: bytes((raw[0] ^ 1,)) + raw[1:],
+        lambda raw: raw.replace(VILLAGE.encode(), VILLAGE_2.encode(), 1),
+        lambda raw: raw[:300],
+        lambda raw: raw[:1],
+        lambda raw: b"",
+    ],
+    ids=["first sector lost", "first bit", "receiver altered", "torn at once", "one byte", "empty"],
+)
+def test_a_part_that_is_damaged_at_its_beginning_is_told_by_its_name(
+    world: StickWorld, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    """It was passed over without a word where something else was taken; whoever brought it went home."""
+    (bad,) = world.export(TOWN, VILLAGE, tmp_path)
+    world.export(TOWN, VILLAGE, tmp_path)
+    bad.write_bytes(damage(bad.read_bytes()))
+    found = world.take(VILLAGE, tmp_path)
+    assert [one.error and (one.error.code, one.error.params) for one in found.files if one.part is None] == [
+        ("bundle.damaged", {"receiver": VILLAGE})
+    ]
+    assert len(found.parts) == 1 and not found.complete
+    if VILLAGE_2.encode() not in bad.read_bytes():
+        # On a stick that goes round it is nobody else's business.
+        passed = world.take(VILLAGE_2, tmp_path)
+        assert all(one.is_anothers for one in passed.files) and passed.complete
 
 
 def test_the_place_in_the_feed_moves_only_with_its_acts(world: StickWorld, tmp_path: Path) -> None:
