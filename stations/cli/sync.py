@@ -150,7 +150,8 @@ def _tell(call: Call, outcome: Outcome) -> None:
     )
     call.line(
         call.say(
-            "sync.done", sessions=outcome.sessions, sent=outcome.sent, stored=outcome.stored,
+            "sync.done_but" if outcome.notes else "sync.done",
+            sessions=outcome.sessions, sent=outcome.sent, stored=outcome.stored,
             up_kib=outcome.sent_bytes // 1024, down_kib=outcome.received_bytes // 1024,
         )
     )  # fmt: skip

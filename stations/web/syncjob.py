@@ -21,7 +21,11 @@ def syncing(visit: Visit, *, about: str, back: str, under: str = "/job", owner: 
 
         async def work(_: Watch) -> None:
             outcome = await visit.office.network.sync_now(told)
-            job.result = visit.say("web.synced", sent=outcome.sent, stored=outcome.stored)
+            words = "web.synced_but" if outcome.notes else "web.synced"
+            job.result = visit.say(words, sent=outcome.sent, stored=outcome.stored)
+            for code in outcome.notes:
+                left = visit.say.kept(code, {})
+                job.failed("", left.what, left.next_step)
 
         async for _ in watched(job, work, cut=True):
             yield

@@ -26,6 +26,7 @@ from sync.core.openings import BESIDE_FEED, check_opened
 from sync.core.progress import Progress
 from sync.core.putback import waits_itself, written_here
 from sync.core.returning import Given, Returning
+from sync.core.unreceipted import NO_RECEIPTS, UNRECEIPTED, lacks_receipts
 
 PASSING = frozenset(("package.gap", "package.root", "sync.branch_gap"))
 """Refusals that the next session answers by itself: a wrong guess, or a fork that both sides now know of."""
@@ -290,8 +291,14 @@ class Requester:
         if not self._failed and answer.feed_end != exchange.held.feed_held(self._upstream):
             exchange.take_feed_place(self._upstream, answer.feed_end)
         self.progress.feed_number = answer.feed_end.number
+        if lacks_receipts(exchange, self._upstream, answer) and not self._is_told(answer) and not self.more:
+            self._note(Refused(log_id=NO_LOG, first_seq=0, code=UNRECEIPTED))
         self._note_stuck()
         exchange.peers.note_done(now_ms=self._now_ms, upstream_ms=answer.answered_at_ms)
+
+    def _is_told(self, answer: Answer) -> bool:
+        """Whether the upper side says itself why it gives no receipts."""
+        return any(note.code == NO_RECEIPTS for note in answer.refused)
 
     def _forget_filled(self, answer: Answer) -> None:
         """Forget gaps that were filled from elsewhere within this session: all is there by now."""

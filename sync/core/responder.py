@@ -41,8 +41,8 @@ from sync.core.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPa
 from sync.core.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
 from sync.core.openings import BESIDE_FEED, begins_station_log, check_opened
 from sync.core.putback import says_waits
+from sync.core.unreceipted import NO_RECEIPTS
 
-NO_RECEIPTS = "sync.no_receipts"
 """Told where nothing is refused, but no receipt that the peer could believe can be given."""
 
 

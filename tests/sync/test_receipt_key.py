@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from ledger.facade.peering.between import sync_status
 from ledger.facade.peering.receiptkey import KEY_MISSING, KEY_NOT_ENROLLED
 from ledger.store import schema
 from ledger.types import StationId
+from sync.core.framing import ANSWER, Splitter, encode_section
+from sync.core.messages import decode_answer
 from tests.sync.test_forks import copy, put_back
 from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
 
@@ -82,3 +85,24 @@ def test_nothing_is_owed_twice(world: World) -> None:
     assert receipts.give_owed(1) == 0
     world[COUNTY].close()
     assert world[COUNTY].exchange.receiving.receipts.give_owed(1) == 0
+
+
+def test_an_upper_side_that_takes_everything_and_signs_nothing_is_told(world: World) -> None:
+    """It says that it has what is here; without a word the village would wait for ever."""
+
+    def silent(sections: Iterator[bytes]) -> Iterator[bytes]:
+        (first,) = Splitter().feed(next(sections))
+        answer = replace(decode_answer(first.payload), receipts=())
+        yield encode_section(ANSWER, answer.pack())
+        yield from sections
+
+    world.receive(VILLAGE)
+    for _ in range(2):
+        found = world.session(VILLAGE, down=silent)
+        assert not found.more
+        assert [one.code for one in found.progress.notes] == ["sync.unreceipted"]
+        assert told(world, VILLAGE) == {"sync.unreceipted"}
+        assert waiting(world, VILLAGE) == {"township": 2, "county": 2}
+    # One that only waits its turn is not told, nor is anything once the receipts are there.
+    world.settle(VILLAGE)
+    assert told(world, VILLAGE) == set() and waiting(world, VILLAGE) == {"township": 0, "county": 2}
