@@ -57,12 +57,17 @@ class Say:
     def kept(self, code: str, params: Mapping[str, object]) -> Message:
         """Return the same for a problem of which the code and some values were kept.
 
-        A text with a hole in it tells nobody anything: where a value is missing, the code stands for it.
+        A text with a hole in it tells nobody anything: where a value is missing, words stand for it that need
+        none (``unkept.*.toml``), else the code.
         """
         message = self._filled(code, params, gap=_HOLE)
-        what = self("unkept.what", code=code) if _HOLE in message.what else message.what
+        what = self._without_values(code) if _HOLE in message.what else message.what
         step = self("unkept.next") if _HOLE in message.next_step else message.next_step
         return Message(code=code, what=what, next_step=step)
+
+    def _without_values(self, code: str) -> str:
+        key = f"unkept_what.{code}"
+        return self(key) if self.has(key) else self("unkept.what", code=code)
 
     def _filled(self, code: str, params: Mapping[str, object], *, gap: str) -> Message:
         message = render(code, params, language=self.language, gap=gap)
