@@ -9,6 +9,7 @@
     sync.by_stick      no address of a station above is set: sticks are the way
     sync.not_tried     nobody has tried to sync since: no program that would
     sync.waits_above   the next station has it, the one above that does not
+    sync.waits_above_stick    the same where sticks alone bring word of it
     receipt_key.missing       this station can give no receipts to those below it
     receipt_key.not_enrolled
     sync.clock_slow    this clock and that of the station above are apart
@@ -69,7 +70,8 @@ def reasons(
         why.append(Why(code="sync.not_tried", params={"waiting": found.levels[0].waiting}))
     if len(found.levels) > 1 and not found.levels[0].waiting and found.levels[1].waiting:
         near, far = found.levels[:2]
-        why.append(Why(code="sync.waits_above", params={"station": near.station, "upper": far.station}))
+        code = "sync.waits_above" if has_address else "sync.waits_above_stick"
+        why.append(Why(code=code, params={"station": near.station, "upper": far.station}))
     if found.receipt_key:
         why.append(Why(code=found.receipt_key, params={"station": found.station}))
     off_ms = found.link.clock_off_ms

@@ -15,6 +15,7 @@ from sync.certs.credentials import calling_context
 from sync.line.problem import decode_problem
 from sync.line.server_join import problem_response
 from sync.line.server_session import RETRY_AFTER_S, SESSION_PATH, Sessions
+from sync.line.upstreamtold import from_upstream
 from tests.sync.post import ask
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import TOWN, VILLAGE, World
@@ -56,3 +57,12 @@ def test_a_busy_station_says_when_to_come_again(world: World, monkeypatch: pytes
 def test_every_429_and_503_says_when(error: BanjianError, status: int, retry_after: str | None) -> None:
     answer = problem_response(error)
     assert (answer.status, answer.headers.get("Retry-After")) == (status, retry_after)
+
+
+@pytest.mark.parametrize(("said", "told"), [(7, 7), (999_999_999, 900), (-5, 1), ("bald", 900), (None, 900)])
+def test_no_longer_wait_is_told_than_is_waited(said: int | str | None, told: int) -> None:
+    """The other side may say anything; the program waits a quarter of an hour at most."""
+    params = {} if said is None else {"seconds": said}
+    for code in ("sync.busy", "sync.too_often"):
+        found = from_upstream(StoreError(code, **params), TOWN)
+        assert (found.code, found.params) == (code, {"seconds": told})

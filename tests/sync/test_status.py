@@ -113,6 +113,12 @@ def test_in_step_and_waiting_further_up(world: World) -> None:
     assert near["receipt_at_ms"] and found[0]["failure"] is None
     assert [one["code"] for one in found[0]["why"]] == ["sync.waits_above"]
     told(found, "sync.waits_above")
+    # Where no address is set there is no next sync: word of it comes with a stick.
+    (world[VILLAGE].path / "banjian.toml").unlink()
+    by_stick = status(world, address="")
+    assert [one["code"] for one in by_stick[0]["why"]] == ["sync.by_stick", "sync.waits_above_stick"]
+    told(by_stick, "sync.waits_above_stick")
+    assert "下次同步" not in by_stick[1] and "next sync" not in by_stick[2]
     assert "乡镇已收：2 条，全部" in found[1] and "回执" in found[1] and "receipt" in found[2]
     assert "还有 2 条没收，最早的是 2026-03-02" in found[1]
 
