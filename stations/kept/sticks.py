@@ -227,7 +227,7 @@ def import_from(
     line = exchange.held.line()
     result.waiting_after = exchange.held.waiting(line[1])[0] if len(line) > 1 else 0
     result.missing_logs = _missing_logs(exchange, result.parts)
-    result.missing_parts = _missing_parts(result.parts)
+    result.missing_parts = _missing_parts(exchange, result.parts)
 
 
 def acknowledge(
@@ -338,7 +338,8 @@ def _missing_logs(exchange: Exchange, parts: Iterable[PartReport]) -> list[Missi
     return found
 
 
-def _missing_parts(parts: Iterable[PartReport]) -> list[MissingParts]:
+def _missing_parts(exchange: Exchange, parts: Iterable[PartReport]) -> list[MissingParts]:
+    """Return which parts came neither now nor, where they were taken whole, on another day."""
     seen: dict[bytes, list[PartReport]] = {}
     for part in parts:
         seen.setdefault(part.header.bundle_id, []).append(part)
@@ -347,7 +348,12 @@ def _missing_parts(parts: Iterable[PartReport]) -> list[MissingParts]:
     lacking: list[tuple[PartReport, tuple[int, ...]]] = []
     for group in seen.values():
         first = group[0]
-        numbers = missing_parts((one.header.part for one in group), first.header.parts)
+        sender, bundle_id = first.manifest.sender, first.header.bundle_id
+        if first.header.parts > 1:
+            whole_ones = [one.header.part for one in group if not (one.torn or one.not_taken)]
+            exchange.carried.take_parts(sender, bundle_id, whole_ones)
+        came = {one.header.part for one in group} | exchange.carried.parts_taken(sender, bundle_id)
+        numbers = missing_parts(came, first.header.parts)
         if numbers:
             lacking.append((first, numbers))
         else:

@@ -196,6 +196,32 @@ def test_parts_in_any_order_and_a_part_missing(village: StickWorld, tmp_path: Pa
     assert here.knowledge.catalogue.size == world[TOWN].ledger.knowledge.catalogue.size
 
 
+def test_parts_that_come_on_several_days_are_told_missing_no_longer(
+    village: StickWorld, tmp_path: Path
+) -> None:
+    """One stick holds one part at a time: what was taken whole before is not asked for again."""
+    world = village
+    down = world.export(TOWN, VILLAGE_2, tmp_path / "down", part_bytes=9_000)
+    numbers = [read_bundle_header(file.read_bytes()).part for file in down]
+    for count, file in enumerate(down[:-1], start=1):
+        found = world.take(VILLAGE_2, [file])
+        assert not found.complete and found.missing_parts[0].numbers == tuple(numbers[count:])
+    # One that is torn is not there, whatever of it was taken.
+    last = down[-1].read_bytes()
+    down[-1].write_bytes(last[:-200])
+    assert not world.take(VILLAGE_2, down[-1:]).complete
+    world[VILLAGE_2].close()
+    assert world.take(VILLAGE_2, down[:1]).missing_parts[0].numbers == tuple(numbers[-1:])
+    down[-1].write_bytes(last)
+    assert world.take(VILLAGE_2, down[-1:]).complete
+    assert all(world.take(VILLAGE_2, [file]).complete for file in reversed(down))
+    # Of many bundles the last ones are known; one that was never whole still lacks its parts.
+    for number in range(20):
+        world[VILLAGE_2].exchange.carried.take_parts(TOWN, bytes([number]) * 16, {1})
+    held = [world[VILLAGE_2].exchange.carried.parts_taken(TOWN, bytes([number]) * 16) for number in range(20)]
+    assert held[-1] == {1} and 0 < sum(map(bool, held)) <= 16
+
+
 def test_sticks_of_two_villages_mixed_up(village: StickWorld, tmp_path: Path) -> None:
     world = village
     world.carry(TOWN, VILLAGE_2, tmp_path / "other")

@@ -9,7 +9,7 @@ Source: docs/protocol.md, "Bundle".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -51,6 +51,11 @@ FEED = ""
 """Stands for the feed among the logs of what was told."""
 COUNTY_MARK = "@"
 """Before the name of the merge log of which a county checkpoint was told."""
+PARTS_MARK = "#"
+"""Before the name of a station of whose bundles parts were taken, in the place of logs that it told of."""
+PART_NUMBER_BYTES = 2
+PARTS_KEPT_MAX = 16
+"""Bundles of one station of which is known which parts came: anybody may write one in its name."""
 GIVEN, BELOW = "given", "below"
 """Ways of knowing from which county checkpoint a proof may be needed."""
 NoteState = Literal["unknown", "same", "ahead", "other"]
@@ -302,6 +307,24 @@ class Carried:
         if county is not None:
             self._keep_below(station, BELOW, [(county[0], size) for size in proofs_from])
 
+    def parts_taken(self, station: StationId, bundle_id: bytes) -> set[int]:
+        """Return which parts of a bundle of a station were taken whole here, on whichever day."""
+        with self._store.read() as tx:
+            row = tx.get(TOLD, (PARTS_MARK + station, bundle_id.hex()))
+        return set() if row is None or not isinstance(row[3], bytes) else set(_numbers(row[3]))
+
+    def take_parts(self, station: StationId, bundle_id: bytes, numbers: Collection[int]) -> None:
+        """Remember that parts of a bundle were taken whole; of many bundles of one station the last ones."""
+        known = self.parts_taken(station, bundle_id)
+        if known.issuperset(numbers):
+            return
+        name = PARTS_MARK + station
+        taken = b"".join(one.to_bytes(PART_NUMBER_BYTES, "big") for one in sorted(known.union(numbers)))
+        with self._store.write() as tx:
+            if len(list(tx.select(TOLD, {"station": name}))) >= PARTS_KEPT_MAX:
+                tx.delete(TOLD, {"station": name})
+            tx.upsert(TOLD, [(name, bundle_id.hex(), 0, taken)])
+
     def _keep_below(self, station: StationId, way: str, places: Iterable[tuple[LogId, int]]) -> None:
         rows = {(station, way, log_id.hex(), size) for log_id, size in places}
         with self._store.write() as tx:
@@ -335,6 +358,11 @@ class Carried:
             return "ahead"
         roots = dict(self._held.roots(state.log_id, [state.size]))
         return "same" if roots.get(state.size) == state.root else "other"
+
+
+def _numbers(raw: bytes) -> Iterator[int]:
+    for start in range(0, len(raw), PART_NUMBER_BYTES):
+        yield int.from_bytes(raw[start : start + PART_NUMBER_BYTES], "big")
 
 
 def _marked(name: Cell, size: Cell) -> tuple[LogId, int] | None:
