@@ -54,14 +54,18 @@ def action_specs(say: Say, case_types: Iterable[CaseType], taken: frozenset[str]
 
 
 def known_case_types(folder: Path | None, app: App) -> list[CaseType]:
-    """Return the case types of a ledger, those that ship with the product where there is none."""
+    """Return the case types of a ledger, those that ship with the product where there is none.
+
+    Before the first download none has come: the commands are there, and say what is to be done.
+    """
     if folder is not None and Home(folder).exists:
         try:
             with Ledger.open(Home(folder), clock=app.clock, randomness=app.randomness, write=False) as ledger:
                 catalogue = ledger.knowledge.catalogue
                 # Where the ledger's own are lost, the command is to say so itself, and not to be unknown.
                 require_rules(ledger.parts)
-                return list(catalogue.case_types(catalogue.size).values())
+                found = list(catalogue.case_types(catalogue.size).values())
+                return found if ledger.knowledge.registry.size else list(shipped_case_types())
         except BanjianError:
             # The command itself will meet the same fault and report it; help must not fail because of it.
             return list(shipped_case_types())

@@ -269,13 +269,16 @@ def desk(call: Call, *, whole: bool = True) -> Iterator[Desk]:
     """Open the ledger for whatever is signed, by the lock or by the server's socket.
 
     ``whole`` as for ``reading``.
+
+    Raises:
+        ConfigError: ``sync.not_begun`` before the first download: nobody could say whose signature it is.
     """
     with ExitStack() as stack:
-        ledger = _writer(call, stack, whole=whole)
-        if ledger is not None:
-            yield Desk(ledger, call, remote=False)
-        else:
-            yield Desk(stack.enter_context(reading(call, whole=whole)), call, remote=True)
+        writer = _writer(call, stack, whole=whole)
+        ledger = writer or stack.enter_context(reading(call, whole=whole))
+        if whole and not ledger.knowledge.registry.size:
+            raise ConfigError("sync.not_begun", station=call.config().station)
+        yield Desk(ledger, call, remote=writer is None)
 
 
 @contextmanager

@@ -57,6 +57,19 @@ def exported(terminal: Terminal, stick: Path, *words: str) -> Path:
     return Path(file["file"])
 
 
+def test_before_the_first_download_every_command_says_that_it_is_to_come(village: Terminal) -> None:
+    """The commands of the counter were told to be unknown."""
+    for words in (
+        ("receive", INSURANCE, "--name", "张三", "--materials", "all", "--as", "W305"),
+        ("accept", "1", "--as", "W305"),
+        ("station", "open", NEW, "--as", "W305"),
+    ):
+        early = village.run(*words)
+        assert early.code == 2 and "[sync.not_begun]" in early.err, words
+        assert "banjian sync now" in early.err and "bundle import" in early.err
+    assert "receive" in village.ok("--help").out
+
+
 def test_a_village_lives_by_sticks(county: Terminal, village: Terminal, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     exported(county, stick, "--for", NEW)
