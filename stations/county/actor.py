@@ -22,7 +22,9 @@ from stations.county import work
 from stations.county.clock import DirectedClock
 from stations.county.forms import LINE_BYTES_MAX, Message, decode, encode
 from stations.server import StationServer
+from stations.serving.network import Network
 from stations.serving.wire import outcome_object
+from sync.line.outcome import SoFar
 
 T = TypeVar("T")
 NEVER_S = 10**7
@@ -98,7 +100,7 @@ class Actor:
             await self._stop(name)
             return None
         if message["do"] == "sync":
-            return outcome_object(await acting.server.network.sync_now())
+            return await _sync(acting.server.network)
         if message["do"] == "act" and message.get("announce"):
             # The director waits for this line to end the process in the middle of what follows.
             self._send(encode({"id": message["id"], "begun": True}))
@@ -159,6 +161,16 @@ class Actor:
         acting = self._acting.pop(name)
         acting.stop.set()
         await acting.task
+
+
+async def _sync(network: Network) -> dict[str, object]:
+    """Sync now; a failure tells, too, how many bytes went out before it."""
+    told: list[SoFar] = []
+    try:
+        return outcome_object(await network.sync_now(told.append))
+    except BanjianError as error:
+        error.params = {**error.params, "sent_bytes": told[-1].sent_bytes if told else 0}
+        raise
 
 
 async def _run() -> None:
