@@ -216,6 +216,7 @@ class Exchange:
             return
         self._parts.writer.seal([(log, code)])
         self._parts.holdings.seal(name, state=code)
+        self._parts.holdings.put_back = True
         self.held.forget_end(log_id)
 
     def package(self, log_id: LogId, *, after: int, most: int = AIM_BYTES) -> PackageContent | None:

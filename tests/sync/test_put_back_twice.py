@@ -1,0 +1,66 @@
+"""A county that is put back twice from one backup: its disk knows nothing of the logs opened in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audit.checking.verify import verify_ledger
+from ledger.facade.base.home import RESTORED_MARKER
+from ledger.facade.peering.between import stations_behind, sync_status
+from ledger.registry import actions as registry_actions
+from ledger.types import StationId
+from tests.sync.test_county_reopened import reopen
+from tests.sync.test_forks import copy, put_back
+from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, World, settled, signer
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World.after(settled(TOWN, TOWN_2, VILLAGE), tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_what_was_opened_in_between_comes_back(world: World, running: bool) -> None:
+    """In the very process that gave the logs up as well: it waited for its townships for ever."""
+    image = copy(world, COUNTY, "image")
+    put_back(world, COUNTY, image)
+    reopen(world)
+    synced(world, TOWN, TOWN_2)
+    end_ms = world[COUNTY].clock.now_ms()
+    facts = registry_actions.end_certificates(station=VILLAGE, before_ms=end_ms)
+    world[COUNTY].ledger.register("end_certificates", facts, world.registrar)
+    synced(world, TOWN)
+    put_back(world, COUNTY, image)
+    (world[COUNTY].path / RESTORED_MARKER).touch()
+    assert behind(world) == [TOWN, TOWN_2]
+    if not running:
+        world[COUNTY].close()
+    synced(world, TOWN, TOWN_2)
+    assert behind(world) == []
+    county = world[COUNTY].ledger
+    assert county.knowledge.registry.certificates_end_ms(VILLAGE) == end_ms
+    county.open_county_log("registry", COUNTY, signer("root 0"))
+    county.open_county_log("catalogue", COUNTY, world.registrar)
+    county.open_county_log("merge", COUNTY, world.registrar)
+    for station in (TOWN, TOWN_2, TOWN):
+        world.sync(station)
+        # What the merge log had meanwhile may be lost, and is told as that.
+        codes = {one.code for one in sync_status(world[station].ledger, station).findings}
+        assert codes <= {"merge.restored"}
+    assert county.knowledge.registry.certificates_end_ms(VILLAGE) == end_ms
+    assert verify_ledger(world[COUNTY].path, trust=world.genesis.ledger_id(), workers=1).ok
+
+
+def synced(world: World, *stations: StationId) -> None:
+    for station in stations:
+        for _ in range(3):
+            world.sync(station)
+
+
+def behind(world: World) -> list[StationId]:
+    return stations_behind(world[COUNTY].ledger, COUNTY)
