@@ -245,9 +245,8 @@ def _write_case_keys(ledger: Ledger, target: Path) -> int:
         text = encode_case_keys(tx, vault, ledger.ledger_id)
     path = target / CASE_KEYS_NAME
     try:
-        held = path.read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
-        held = text
+        # A pipe of that name would let itself be waited for without end.
+        held = path.read_text(encoding="ascii", errors="replace") if path.is_file() else text
     except OSError as error:
         raise _not_written(error, path) from error
     if held.partition("\n")[0] != text.partition("\n")[0]:
