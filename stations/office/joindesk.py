@@ -28,17 +28,32 @@ def join_office(ledger: Ledger, *, clock: Clock, randomness: Randomness) -> Join
 
 
 def choose_waiting(waiting: list[Waiting], wanted: str) -> list[Waiting]:
-    """Return the requests that a beginning of their name, or a station, means.
+    """Return the requests that a beginning of their name, or a station, means; nothing means none.
 
     Raises:
         ConfigError: ``join.choose`` when there is none.
     """
     found = [
-        one for one in waiting if one.name.startswith(wanted.lower()) or one.request.invite.station == wanted
+        one
+        for one in waiting
+        if wanted and (one.name.startswith(wanted.lower()) or one.request.invite.station == wanted)
     ]
     if not found:
         raise ConfigError("join.choose", count=len(waiting))
     return found
+
+
+def choose_one(waiting: list[Waiting], wanted: str) -> Waiting:
+    """Return the one request that is meant; what is done to it cannot be undone.
+
+    Raises:
+        ConfigError: ``join.choose`` for none, ``join.choose_one`` for several.
+    """
+    first, *others = choose_waiting(waiting, wanted)
+    if others:
+        numbers = "、".join(one.name[:SHORT] for one in (first, *others))
+        raise ConfigError("join.choose_one", station=wanted, count=1 + len(others), numbers=numbers)
+    return first
 
 
 def approve_waiting(
