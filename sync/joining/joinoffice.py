@@ -85,8 +85,8 @@ class JoinOffice:
         registry: returns the registry as it is now.
         clock: for expiry and certificates.
         randomness: for serial numbers.
-        coming_back: whether the registry may lack its end, and with it what a registrar has ended: then no
-            certificate begins later than what it is given for, so that the end finds it when it comes.
+        coming_back: whether the registry may lack its end, and with it what a registrar has ended: then a
+            certificate begins when what it is given for did, so that the end finds it, or does not, as that.
     """
 
     def __init__(
@@ -289,9 +289,11 @@ class JoinOffice:
             raise AuthorityError("join.peer", station=renewal.station, peer=peer)
 
     def _begin_ms(self, station: StationId, *, since_ms: int) -> int:
-        """Return when a certificate begins: now; on the way back when what it is given for did."""
-        now_ms = self._clock.now_ms()
-        begin_ms = min(now_ms, since_ms) if self._coming_back() else now_ms
+        """Return when a certificate begins: now; on the way back when what it is given for did.
+
+        No earlier either, whatever the clock says then: what began behind an end must stay behind it.
+        """
+        begin_ms = since_ms if self._coming_back() else self._clock.now_ms()
         return certificate_begin_ms(self._registry(), station, now_ms=begin_ms)
 
     def _issued(self, csr: bytes, station: StationId, ca: CountyCa, *, since_ms: int) -> bytes:
