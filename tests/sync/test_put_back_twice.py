@@ -13,7 +13,8 @@ from ledger.facade.peering.between import stations_behind, sync_status
 from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from tests.sync.test_county_reopened import reopen
-from tests.sync.test_forks import copy, put_back
+from tests.sync.test_forks import copy, findings, put_back
+from tests.sync.test_put_back_silently import AHEAD
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, World, settled, signer
 
 
@@ -24,9 +25,13 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-@pytest.mark.parametrize("running", [True, False])
-def test_what_was_opened_in_between_comes_back(world: World, running: bool) -> None:
-    """In the very process that gave the logs up as well: it waited for its townships for ever."""
+@pytest.mark.parametrize(("told", "running"), [(True, True), (True, False), (False, True)])
+def test_what_was_opened_in_between_comes_back(world: World, told: bool, running: bool) -> None:
+    """In the very process that gave the logs up as well: it waited for its townships for ever.
+
+    Where an image of the disk was put back without a word, it is proven by the registry opened in between: no
+    checkpoint is beyond what is here, and the county wrote on into a registry that had ended everywhere else.
+    """
     image = copy(world, COUNTY, "image")
     put_back(world, COUNTY, image)
     reopen(world)
@@ -36,11 +41,15 @@ def test_what_was_opened_in_between_comes_back(world: World, running: bool) -> N
     world[COUNTY].ledger.register("end_certificates", facts, world.registrar)
     synced(world, TOWN)
     put_back(world, COUNTY, image)
-    (world[COUNTY].path / RESTORED_MARKER).touch()
-    assert behind(world) == [TOWN, TOWN_2]
+    if told:
+        (world[COUNTY].path / RESTORED_MARKER).touch()
+        assert behind(world) == [TOWN, TOWN_2]
     if not running:
         world[COUNTY].close()
-    synced(world, TOWN, TOWN_2)
+    synced(world, TOWN)
+    assert behind(world) == [TOWN_2]
+    assert AHEAD in findings(world, COUNTY) or told
+    synced(world, TOWN_2)
     assert behind(world) == []
     county = world[COUNTY].ledger
     assert county.knowledge.registry.certificates_end_ms(VILLAGE) == end_ms
