@@ -246,7 +246,8 @@ def _write_case_keys(ledger: Ledger, target: Path) -> int:
     path = target / CASE_KEYS_NAME
     try:
         # A pipe of that name would let itself be waited for without end.
-        held = path.read_text(encoding="ascii", errors="replace") if path.is_file() else text
+        readable = path.is_file() or path.is_dir()
+        held = path.read_text(encoding="ascii", errors="replace") if readable else text
     except OSError as error:
         raise _not_written(error, path) from error
     if held.partition("\n")[0] != text.partition("\n")[0]:

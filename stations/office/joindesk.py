@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledger.errors import ConfigError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Clock, Randomness
-from ledger.facade.logs.comingback import may_lack_stations
+from ledger.facade.logs.comingback import may_lack_stations, restored_at_ms
 from ledger.formats.keys import Signer
 from sync.joining.approval import KeyState, Register, approve
 from sync.joining.joinoffice import JoinOffice, Waiting
@@ -23,8 +23,15 @@ def join_office(ledger: Ledger, *, clock: Clock, randomness: Randomness) -> Join
         registry=lambda: ledger.knowledge.registry,
         clock=clock,
         randomness=randomness,
+        restored_ms=lambda: restored_ms(ledger),
         coming_back=lambda: may_lack_stations(ledger.parts.holdings),
     )
+
+
+def restored_ms(ledger: Ledger) -> int:
+    """Return when the installation came back from an older state last, by its clock then; 0 for never."""
+    with ledger.reading() as (tx, _):
+        return restored_at_ms(tx)
 
 
 def choose_waiting(waiting: list[Waiting], wanted: str) -> list[Waiting]:
