@@ -180,10 +180,11 @@ def find_files(paths: Iterable[Path]) -> tuple[list[FileReport], int]:
         if path.is_dir():
             for inner in sorted(path.iterdir()):
                 # A pipe would let itself be waited for without end.
-                if is_ours(inner.name) and inner.is_file() and _begins_well(inner):
+                is_file = _is_file(inner)
+                if is_ours(inner.name) and is_file and _begins_well(inner):
                     found.append(FileReport(path=inner, named=False))
                 else:
-                    foreign += inner.is_file()
+                    foreign += is_file
         elif path.is_file():
             found.append(FileReport(path=path, named=True))
         else:
@@ -259,6 +260,14 @@ def read_part(path: Path, limit: int = BUNDLE_PART_BYTES_MAX + 1) -> bytes:
             return file.read(limit)
     except OSError as error:
         raise os_failure(error, path) from error
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file, for all that a damaged stick tells: what it cannot tell of hides no other."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _begins_well(path: Path) -> bool:

@@ -378,6 +378,19 @@ def test_what_is_no_file_is_left_alone_whatever_its_name(tmp_path: Path) -> None
         os.close(holder)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a name that is too long cannot be written there")
+def test_what_a_damaged_stick_cannot_tell_of_hides_no_other_file(world: StickWorld, tmp_path: Path) -> None:
+    """One file of which the system says nothing kept everything else from being read."""
+    (good,) = world.export(TOWN, VILLAGE_2, tmp_path)
+    for name in (f"banjian-{TOWN}-20260301-{'0' * 12}-1of4.bundle", "IMG_0001.jpg"):
+        (tmp_path / name).symlink_to("x" * 300)
+    found, foreign = find_files([tmp_path])
+    assert {one.path.name for one in found} == {good.name, f"banjian-{TOWN}-20260301-{'0' * 12}-1of4.bundle"}
+    assert foreign == 1
+    result = world.take(VILLAGE_2, tmp_path)
+    assert len(result.parts) == 1 and not result.complete
+
+
 def test_foreign_files_are_left_alone(world: StickWorld, tmp_path: Path) -> None:
     (file,) = world.export(TOWN, VILLAGE_2, tmp_path)
     (tmp_path / f"{file.name}.exe").write_bytes(file.read_bytes())
