@@ -60,7 +60,7 @@ def decode_request(text: str, *, ledger_id: LedgerId) -> KeyRequest:
             public_key=bytes.fromhex(str(table["public_key"])),
             possession=bytes.fromhex(str(table["possession"])),
         )
-    except (tomllib.TOMLDecodeError, KeyError, ValueError) as error:
+    except (tomllib.TOMLDecodeError, KeyError, ValueError, RecursionError) as error:
         raise DataError("key.request") from error
     if head.strip() != _HEAD:
         raise DataError("key.request")

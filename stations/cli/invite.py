@@ -54,15 +54,15 @@ def station(
         if name is None or level is None:
             raise ConfigError("invite.station_new", station=number)
         _enrol(call, signer, number, name=name, level=level, upstream=upstream)
-    with reading(call) as ledger:
+    with desk(call) as at:
         offer = Offer(
             station=number,
-            addresses=invite_addresses(ledger, number, address),
+            addresses=invite_addresses(at.ledger, number, address),
             days=days or DAYS_DEFAULT,
             roles=role,
         )
         invite = make_invite(
-            ledger, signer, offer, ca_fingerprint=ca.fingerprint, randomness=call.app.randomness
+            at.ledger, signer, offer, ca_fingerprint=ca.fingerprint, randomness=call.app.randomness
         )
     write_durably(Path(out), encode_invite(invite, signer))
     call.line(call.say("invite.made", station=number, name=invite.station_name, file=out))

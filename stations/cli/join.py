@@ -93,8 +93,9 @@ def finish(call: Call, *, answer: str, dir_: str) -> int:
 def take(call: Call, *, request: str, answer_out: str) -> int:
     """At the county: check a request that came on a stick and write the answer."""
     raw = _read(request)
-    with reading(call) as ledger:
-        answer = office_of(call, ledger).take(raw)
+    # As the writer, where no server is: one that was put back learns that it was before it gives anything.
+    with desk(call) as at:
+        answer = office_of(call, at.ledger).take(raw)
     write_durably(Path(answer_out), answer)
     station = decode_answer(answer).station
     call.line(call.say("join.taken", station=station, file=answer_out))

@@ -9,9 +9,10 @@ from ledger.errors import BanjianError, ConfigError, StoreError
 from ledger.facade import Home
 from ledger.platform import write_durably
 from stations.cli.call import Call
-from stations.cli.joincells import chosen, key_cells, key_object, office_of, settled_object
+from stations.cli.joincells import key_cells, key_object, office_of, settled_object
 from stations.cli.keyring import signing_key
 from stations.cli.session import reading
+from stations.office.joindesk import choose_one
 from sync.joining.approval import key_states
 from sync.joining.joinforms import decode_request
 from sync.joining.newcomer import REQUEST_NAME
@@ -25,18 +26,18 @@ def reject(call: Call, *, request: str, reason: str, answer_out: str | None) -> 
     registrar = signing_key(call)
     with reading(call) as ledger:
         office = office_of(call, ledger)
-        for waiting in chosen(office.waiting(), request, every=False):
-            states = key_states(ledger.knowledge.registry, waiting.request)
-            raw = office.reject(waiting, registrar, reason=reason)
-            refusal = decode_rejection(raw)
-            call.line(call.say("join.rejected", station=refusal.station, reason=refusal.reason))
-            call.emit(settled_object(waiting.name, refusal.station, refusal.rejected_at_ms, refusal))
-            if any(state.enrolled for state in states):
-                call.hint("join.rejected_enrolled", station=refusal.station)
-            if answer_out is not None:
-                write_durably(Path(answer_out), raw)
-                call.hint("join.rejected_next", file=Path(answer_out).name)
-            call.hint("join.rejected_served", station=refusal.station)
+        waiting = choose_one(office.waiting(), request)
+        states = key_states(ledger.knowledge.registry, waiting.request)
+        raw = office.reject(waiting, registrar, reason=reason)
+    refusal = decode_rejection(raw)
+    call.line(call.say("join.rejected", station=refusal.station, reason=refusal.reason))
+    call.emit(settled_object(waiting.name, refusal.station, refusal.rejected_at_ms, refusal))
+    if any(state.enrolled for state in states):
+        call.hint("join.rejected_enrolled", station=refusal.station)
+    if answer_out is not None:
+        write_durably(Path(answer_out), raw)
+        call.hint("join.rejected_next", file=Path(answer_out).name)
+    call.hint("join.rejected_served", station=refusal.station)
     return 0
 
 

@@ -64,7 +64,8 @@ def read_requests(folder: Path | None, ledger_id: LedgerId, faults: Faults) -> M
 
 def _read(path: Path, ledger_id: LedgerId, faults: Faults) -> KeyRequest | None:
     try:
-        if path.stat().st_size > REQUEST_BYTES_MAX:
+        # A pipe would let itself be waited for without end, a device be read so.
+        if not path.is_file() or path.stat().st_size > REQUEST_BYTES_MAX:
             raise DataError("key.request")
         return decode_request(path.read_text(encoding="utf-8-sig"), ledger_id=ledger_id)
     except DataError as error:

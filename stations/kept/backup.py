@@ -7,6 +7,7 @@
     FOLDER/banjian-<ledger>-<moment>/ledger.genesis which ledger this is
     FOLDER/banjian-<ledger>-<moment>/tls/ca.pem     the county's CA, a public certificate
     FOLDER/banjian-<ledger>-<moment>/joins/*.used   invites that nobody can use again
+    FOLDER/banjian-<ledger>-<moment>/joins/*.request requests with keys that wait for a registrar
     FOLDER/banjian-<ledger>-<moment>/joins/*.rejected requests that were refused, and stay so
     FOLDER/banjian-<ledger>-<moment>/joins/*.issued when the newest certificate of each station begins
     FOLDER/banjian-<ledger>-<moment>/joins/*.invited when the newest invite of each station was written
@@ -62,7 +63,7 @@ DATABASE_NAME = "ledger.db"
 _PART = "part-"
 """No backup begins like this, so that ``banjian-*`` names whole ones alone."""
 _NAME = re.compile(r"banjian-[0-9a-f]{8}-([0-9]{8}-[0-9]{6})", re.ASCII)
-_JOINS = (".used", ".rejected", ".issued", ".invited")
+_JOINS = (".used", ".request", ".rejected", ".issued", ".invited")
 RECORD_NAME = "last-backup.json"
 LEFT_OUT = (schema.CASE_KEYS.name, TOKENS.name)
 """Tables that would tell about erased cases; the tokens are made again when the backup is restored."""
@@ -244,9 +245,9 @@ def _write_case_keys(ledger: Ledger, target: Path) -> int:
         text = encode_case_keys(tx, vault, ledger.ledger_id)
     path = target / CASE_KEYS_NAME
     try:
-        held = path.read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
-        held = text
+        # A pipe of that name would let itself be waited for without end.
+        readable = path.is_file() or path.is_dir()
+        held = path.read_text(encoding="ascii", errors="replace") if readable else text
     except OSError as error:
         raise _not_written(error, path) from error
     if held.partition("\n")[0] != text.partition("\n")[0]:

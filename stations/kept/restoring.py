@@ -251,6 +251,8 @@ def _key_table(
     vault = Vault(storage_key, os.urandom)
     for path in (beside / CASE_KEYS_NAME, beside / f"case-keys-{mine}.txt"):
         with suppress(OSError):
+            if not path.is_file():
+                continue
             text = path.read_text(encoding="ascii", errors="replace")
             found = found or genesis.ledger_id().hex() in text.partition("\n")[0]
             with suppress(BanjianError):

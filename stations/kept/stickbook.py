@@ -149,11 +149,14 @@ def _marker(path: Path, ledger_id: LedgerId) -> tuple[str, str]:
     """Return name and id of a stick that is registered for a ledger; empty for any other."""
     file = path / MARKER
     try:
-        raw = file.read_bytes()[:_MARKER_BYTES_MAX]
-        held = json.loads(raw)
+        if not file.is_file():
+            # A pipe would let itself be waited for without end.
+            return "", ""
+        with file.open("rb") as opened:
+            held = json.loads(opened.read(_MARKER_BYTES_MAX))
         if held["ledger"] == ledger_id.hex():
             return str(held["name"])[:NAME_CHARS_MAX], str(held["stick"])[:32]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         # No such file, or somebody else's: the stick is not ours.
         return "", ""
     return "", ""

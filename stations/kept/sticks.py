@@ -23,7 +23,7 @@ from sync.stick.bundleattach import GivingStore, write_attachments
 from sync.stick.bundlechecks import check_header
 from sync.stick.bundleforms import is_ours, missing_parts, receiver_of
 from sync.stick.bundlereading import PartReader
-from sync.stick.bundlereport import PartReport
+from sync.stick.bundlereport import PartReport, without_frames
 from sync.stick.bundlewriting import Collected, Order, SealedPart, write_bundle
 from sync.stick.stickanswer import TakingStore
 
@@ -182,10 +182,11 @@ def find_files(paths: Iterable[Path]) -> tuple[list[FileReport], int]:
         if path.is_dir():
             for inner in sorted(path.iterdir()):
                 # A pipe would let itself be waited for without end.
-                if is_ours(inner.name) and inner.is_file():
+                is_file = _is_file(inner)
+                if is_ours(inner.name) and is_file:
                     found.append(FileReport(path=inner, named=False))
                 else:
-                    foreign += inner.is_file()
+                    foreign += is_file
         elif path.is_file():
             found.append(FileReport(path=path, named=True))
         else:
@@ -286,6 +287,14 @@ def _refused(file: FileReport, error: BanjianError, station: StationId) -> Banji
     return found
 
 
+def _is_file(path: Path) -> bool:
+    """Whether there is a file, for all that a damaged stick tells: what it cannot tell of hides no other."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
 def _in_order(exchange: Exchange, files: list[FileReport]) -> list[FileReport]:
     """Return files in the order in which they were written; those of which nobody can tell come last."""
 
@@ -316,7 +325,8 @@ def _take(
         check_header(exchange, raw)
         reader = PartReader(exchange, raw, now_ms=now_ms, cores=cores, attachments=attachments)
     except BanjianError as error:
-        file.error = _refused(file, error, exchange.station)
+        # Its frames hold the bytes of the whole part.
+        file.error = without_frames(_refused(file, error, exchange.station))
         return
     file.part = reader.report
     if before is not None:

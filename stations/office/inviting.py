@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ledger.errors import AuthorityError, ConfigError, DataError, InputError
 from ledger.facade import Ledger
 from ledger.facade.base.clock import Randomness
+from ledger.facade.logs.comingback import restored_at_ms
 from ledger.formats.invite import TOKEN_BYTES, Invite, check_expiry, decode_invite
 from ledger.formats.keys import Signer
 from ledger.lawtime import DAY_MS
@@ -138,8 +139,11 @@ def make_invite(
     held = registry.authority(registrar.key_id)
     if held is None or "registrar" not in held.roles_at(offer.station):
         raise AuthorityError("registry.not_registrar", action="invite station")
-    # Never from before what was ended, though the clock was ahead then: such an invite is good for nothing.
-    issued_at_ms = max(ledger.clock.now_ms(), registry.certificates_end_ms(offer.station))
+    # Never from before what was ended, nor a restore, though the clock was ahead then: such an invite is good
+    # for nothing.
+    with ledger.reading() as (tx, _):
+        since_ms = max(registry.certificates_end_ms(offer.station), restored_at_ms(tx) + 1)
+    issued_at_ms = max(ledger.clock.now_ms(), since_ms)
     note_invited(ledger.home, offer.station, issued_at_ms=issued_at_ms)
     return Invite(
         ledger_genesis=ledger.genesis.pack(),

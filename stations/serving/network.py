@@ -26,6 +26,7 @@ from ledger.identity import pinyin_initials
 from ledger.platform import open_more_files
 from ledger.types import StationId
 from stations.config import StationConfig
+from stations.office.joindesk import restored_ms
 from stations.serving.carriage import Carriage
 from stations.serving.gate import Gate, GateRule, rule_within
 from stations.serving.gatedsite import GatedSite
@@ -331,6 +332,7 @@ class Network:
                 registry=self._thread.registry,
                 clock=self._clock,
                 randomness=self._randomness,
+                restored_ms=lambda: restored_ms(self._thread.held),
                 coming_back=coming_back,
             )
             join: JoinDesk = OfficeDesk(

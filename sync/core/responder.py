@@ -191,6 +191,8 @@ class Responder:
     def _check_begun(self, prepared: Prepared) -> None:
         """Refuse a log of the peer's subtree that nobody opened who may, or for which there is no room."""
         genesis = check_opened(self._exchange, prepared)
+        if genesis is not None:
+            self._exchange.seen_below.take_opening(genesis, station=self._peer, now_ms=self._now_ms)
         if genesis is not None and genesis.station in self._scope and isinstance(prepared, PreparedPackage):
             self._exchange.room.check_log(genesis, prepared.records[0])
 

@@ -39,7 +39,7 @@ from sync.certs.pki import check_expiry as check_leaf_expiry
 from sync.joining.issued import make_folder, note_issued
 from sync.joining.joinforms import JoinAnswer, JoinRequest, Renewal, decode_renewal, decode_request
 from sync.joining.rejection import Rejection, decode_rejection, encode_rejection, holder_of
-from sync.joining.used import read_used
+from sync.joining.used import check_unknown_use, read_used
 
 ANSWERER_ENDED = "tls.answerer_ended"
 _TOKEN_NAME_BYTES = 16
@@ -85,8 +85,10 @@ class JoinOffice:
         registry: returns the registry as it is now.
         clock: for expiry and certificates.
         randomness: for serial numbers.
-        coming_back: whether the registry may lack its end, and with it what a registrar has ended: then no
-            certificate begins later than what it is given for, so that the end finds it when it comes.
+        restored_ms: returns when this installation came back from an older state last, 0 for never: which
+            invites of before were used since its backup nobody knows.
+        coming_back: whether the registry may lack its end, and with it what a registrar has ended: then a
+            certificate begins when what it is given for did, so that the end finds it, or does not, as that.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class JoinOffice:
         registry: Callable[[], Registry],
         clock: Clock,
         randomness: Randomness,
+        restored_ms: Callable[[], int] = lambda: 0,
         coming_back: Callable[[], bool] = lambda: False,
     ) -> None:
         self._home = home
@@ -104,6 +107,7 @@ class JoinOffice:
         self._registry = registry
         self._clock = clock
         self._randomness = randomness
+        self._restored_ms = restored_ms
         self._coming_back = coming_back
 
     def take(self, raw: bytes) -> bytes:
@@ -114,6 +118,7 @@ class JoinOffice:
                 ``join.other_ca`` when the CA was replaced since the invite was written.
             AuthorityError: ``join.registrar``; ``invite.expired``; ``join.station``; ``join.rejected``;
                 ``tls.certificate_ended`` for an invite from before that act.
+            AuthorityError: ``join.before_restore``.
             RuleError: ``join.token_used``.
             StoreError: ``pki.ca_key`` and the disk's own reasons; the newcomer tries again.
         """
@@ -256,6 +261,9 @@ class JoinOffice:
         holder, used = holder_of(request.public_key), read_used(path)
         if used is None:
             check_expiry(invite, now_ms=now_ms)
+            check_unknown_use(
+                request, registry, restored_ms=self._restored_ms(), coming_back=self._coming_back()
+            )
             make_folder(self._home)
             # As the certificate begins: by a clock that was set back it was used before it was written.
             begin_ms = self._begin_ms(invite.station, since_ms=invite.issued_at_ms)
@@ -289,9 +297,11 @@ class JoinOffice:
             raise AuthorityError("join.peer", station=renewal.station, peer=peer)
 
     def _begin_ms(self, station: StationId, *, since_ms: int) -> int:
-        """Return when a certificate begins: now; on the way back when what it is given for did."""
-        now_ms = self._clock.now_ms()
-        begin_ms = min(now_ms, since_ms) if self._coming_back() else now_ms
+        """Return when a certificate begins: now; on the way back when what it is given for did.
+
+        No earlier either, whatever the clock says then: what began behind an end must stay behind it.
+        """
+        begin_ms = since_ms if self._coming_back() else self._clock.now_ms()
         return certificate_begin_ms(self._registry(), station, now_ms=begin_ms)
 
     def _issued(self, csr: bytes, station: StationId, ca: CountyCa, *, since_ms: int) -> bytes:

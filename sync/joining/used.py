@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.codec import unpack_header
-from ledger.errors import EncodingError
+from ledger.errors import AuthorityError, EncodingError
 from ledger.platform import os_failure
+from ledger.registry.authority import PURPOSES
+from ledger.registry.registry import Registry
 from ledger.types import StationId
+from sync.joining.joinforms import JoinRequest
 
 _BYTES_MAX = 256
 
@@ -54,3 +57,29 @@ def read_used(path: Path) -> Used | None:
     if type(holder) is not bytes or type(station) is not str or type(at_ms) is not int:
         raise EncodingError("join.used", file=path.name)
     return Used(StationId(station), holder, at_ms)
+
+
+def check_unknown_use(
+    request: JoinRequest, registry: Registry, *, restored_ms: int, coming_back: bool
+) -> None:
+    """Refuse an invite of before this county was put back that somebody else may have used.
+
+    Who used it after the backup was lost with the rest. A station that has joined with other keys used one;
+    which stations have is known once the registry has come back.
+
+    Args:
+        request: with an invite that nobody used, as far as is known.
+        registry: as it is here.
+        restored_ms: when this county was put back last, 0 for never.
+        coming_back: whether the registry may lack its end.
+
+    Raises:
+        AuthorityError: ``join.before_restore``.
+    """
+    invite = request.invite
+    if invite.issued_at_ms > restored_ms:
+        return
+    asked = {one.public_key for one in request.services}
+    enrolled = (key for purpose in PURPOSES for key in registry.service_keys(invite.station, purpose))
+    if coming_back or any(key.public_key not in asked for key in enrolled):
+        raise AuthorityError("join.before_restore", station=invite.station)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -152,13 +153,20 @@ def test_requests_that_cannot_be_used(county: Terminal, tmp_path: Path) -> None:
         good.replace("W009", "W002")[:-10] + "0" * 8 + '"\n', encoding="utf-8"
     )
     (folder / "readme.txt").write_text("x", encoding="utf-8")
+    (folder / "nested.request").write_text("x\nstaff_no = " + "[" * 4_000, encoding="utf-8")
+    unusable = ["broken", "forged", "huge", "nested", "noise"]
+    if os.name != "nt":
+        # Read like a file, the one would never end, and the other not even begin.
+        (folder / "device.request").symlink_to("/dev/zero")
+        os.mkfifo(folder / "pipe.request")
+        unusable += ["device", "pipe"]
     done = _import(county, path, "--requests", str(folder), "--json")
     assert done.code == 0 and done.json["signed"] == 0, done.err
     told = [(notice["code"], notice["value"]) for notice in done.json["notices"]]
     assert sorted(told) == [
         ("request.enrolled", "V001.request"),
         ("request.stranger", "W009.request"),
-        *(("request.unusable", f"{name}.request") for name in ("broken", "forged", "huge", "noise")),
+        *(("request.unusable", f"{name}.request") for name in sorted(unusable)),
     ]
     shown = _import(county, path, "--requests", str(folder), lang="en")
     assert "Have the person make it again" in shown.err and "code" not in shown.err

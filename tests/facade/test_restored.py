@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -90,6 +91,18 @@ def test_two_installations_on_one_stick_keep_both_key_tables(
             continue
         with pytest.raises(StoreError, match=r"home.case_keys"):
             opened(place, clock, "wrong")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes have names on this system")
+def test_a_pipe_in_place_of_the_key_table_is_not_waited_for(
+    place: Path, clock: FakeClock, tmp_path: Path
+) -> None:
+    (tmp_path / "stick").mkdir()
+    os.mkfifo(tmp_path / "stick" / CASE_KEYS_NAME)
+    with opened(place, clock, "pipe") as ledger:
+        receive(ledger)
+        make_backup(ledger, tmp_path / "stick", now_ms=clock.now_ms())
+    assert (tmp_path / "stick" / CASE_KEYS_NAME).is_file()
 
 
 def test_a_backup_is_for_its_owner_alone_and_tells_nothing_of_people(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -31,10 +32,11 @@ from ledger.formats.bundle import (
 )
 from ledger.formats.keys import X25519, key_id
 from ledger.formats.package import decode_package, encode_package
+from ledger.limits import BUNDLE_SECTION_BYTES_MAX
 from ledger.types import StationId
 from stations.kept.sticks import find_files
 from sync.core.messages import decode_hello
-from sync.stick.bundleforms import plain
+from sync.stick.bundleforms import compressed, plain
 from sync.stick.bundlereading import IN_FLIGHT_MAX, PartReader
 from sync.stick.bundlereport import PartReport
 from tests.sync.sticks import StickWorld
@@ -376,6 +378,19 @@ def test_what_is_no_file_is_left_alone_whatever_its_name(tmp_path: Path) -> None
         os.close(holder)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a name that is too long cannot be written there")
+def test_what_a_damaged_stick_cannot_tell_of_hides_no_other_file(world: StickWorld, tmp_path: Path) -> None:
+    """One file of which the system says nothing kept everything else from being read."""
+    (good,) = world.export(TOWN, VILLAGE_2, tmp_path)
+    for name in (f"banjian-{TOWN}-20260301-{'0' * 12}-1of4.bundle", "IMG_0001.jpg"):
+        (tmp_path / name).symlink_to("x" * 300)
+    found, foreign = find_files([tmp_path])
+    assert {one.path.name for one in found} == {good.name, f"banjian-{TOWN}-20260301-{'0' * 12}-1of4.bundle"}
+    assert foreign == 1
+    result = world.take(VILLAGE_2, tmp_path)
+    assert len(result.parts) == 1 and not result.complete
+
+
 def test_foreign_files_are_left_alone(world: StickWorld, tmp_path: Path) -> None:
     (file,) = world.export(TOWN, VILLAGE_2, tmp_path)
     (tmp_path / f"{file.name}.exe").write_bytes(file.read_bytes())
@@ -410,6 +425,9 @@ def test_a_part_that_is_damaged_at_its_beginning_is_told_by_its_name(
         ("bundle.damaged", {"receiver": VILLAGE})
     ]
     assert len(found.parts) == 1 and not found.complete
+    # What is told of a file holds nothing of its bytes.
+    refused = [one.error for one in found.files if one.error is not None]
+    assert [(one.__traceback__, one.__cause__, one.__context__) for one in refused] == [(None, None, None)]
     if VILLAGE_2.encode() not in bad.read_bytes():
         # On a stick that goes round it is nobody else's business.
         passed = world.take(VILLAGE_2, tmp_path)
@@ -502,3 +520,22 @@ def test_records_are_verified_on_the_cores_within_bounds(world: StickWorld, tmp_
     assert 1 < cores.most <= IN_FLIGHT_MAX + 1
     assert reader.report.new == 702 and not reader.report.not_taken
     assert world.digest(TOWN, case) == world.digest(VILLAGE, case)
+
+
+@pytest.mark.parametrize("kind", [SECTION_PACKAGE, SECTION_HELLO, SECTION_FEED])
+def test_a_part_whose_sections_swell_takes_no_more_memory_for_having_many(
+    world: StickWorld, tmp_path: Path, kind: str
+) -> None:
+    """A kilobyte each that is 32 MiB of nothing: whoever knows the receiver's public key makes them."""
+    (file,) = world.export(VILLAGE, TOWN, tmp_path / "stick")
+    header, manifest, _ = opened(world, TOWN, file.read_bytes())
+    swelling = compressed(kind, bytes(BUNDLE_SECTION_BYTES_MAX))
+    peaks = []
+    for count in (8, 24):
+        raw = sealed(world, header, manifest, [swelling] * count)
+        tracemalloc.start()
+        report = read(world, TOWN, raw)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert isinstance(report, PartReport) and len(report.not_taken) == count
+    assert peaks[1] < peaks[0] + BUNDLE_SECTION_BYTES_MAX

@@ -115,6 +115,28 @@ def test_who_may_refuse_and_with_what_words(county: Terminal, tmp_path: Path) ->
     assert late.code == 2 and "[join.choose]" in late.err
 
 
+def test_one_of_several_requests_of_a_station_is_refused_by_its_number(
+    county: Terminal, tmp_path: Path
+) -> None:
+    """The machine that works there now asked as well: the station's name refused both for good."""
+    for number, words in enumerate((new_station(), ())):
+        file, request = invite(county, NEW_VILLAGE, *words), str(tmp_path / f"request-{number}")
+        Terminal(clock=county.clock).ok(
+            "join", str(file), str(tmp_path / f"village-{number}"), "--yes", "--request-out", request
+        )
+        county.ok("join", "take", request, "--answer-out", str(tmp_path / "answer"))
+    waiting = sorted({str(one["request"]) for one in county.ok("join", "list", "--json").lines})
+    both = reject(county)
+    assert both.code == 2 and "[join.choose_one]" in both.err
+    assert all(name[:12] in both.err for name in waiting)
+    none = county.run("join", "reject", "", "--reason", REASON, "--as", "R001")
+    assert none.code == 2 and "[join.choose]" in none.err
+    assert {one["state"] for one in county.ok("join", "list", "--json").lines} == {"pending"}
+    county.ok("join", "reject", waiting[0][:12], "--reason", REASON, "--as", "R001")
+    states = {str(one["request"]): one["state"] for one in county.ok("join", "list", "--json").lines}
+    assert states == {waiting[0]: "rejected", waiting[1]: "pending"}
+
+
 async def test_its_certificate_is_neither_served_nor_renewed(county: Terminal, tmp_path: Path) -> None:
     """The certificate had left before the refusal; the county looks at the key behind it."""
     file = invite(county, NEW_VILLAGE, *new_station())

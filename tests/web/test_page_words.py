@@ -38,7 +38,7 @@ TECHNICIAN = frozenset((
     "pki.csr_algorithm", "receive.head_unsigned", "registry.choose", "registry.none_waiting", "serve.answer",
     "serve.log", "store.journal", "store.not_stored", "store.row_missing", "store.schema_foreign",
     "tls.certificate_ended", "tls.other_station", "web.address",
-    "certificates.clock", "invite.no_address",
+    "certificates.clock", "invite.no_address", "join.choose_one",
 ))  # fmt: skip
 """Errors for which a page asks for the county's technician: nothing at a counter helps."""
 

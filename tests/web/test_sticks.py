@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -163,8 +165,28 @@ def test_only_a_stick_of_this_ledger_is_registered(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         require_stick([again], str(tmp_path), registered=True)
     assert refused.value.code == "stick.strange"
-    for raw in (b"", b"[]", b"\xff", json.dumps({"ledger": mine.hex()}).encode()):
+    for raw in (b"", b"[]", b"\xff", b"[" * 4096, json.dumps({"ledger": mine.hex()}).encode()):
         (tmp_path / MARKER).write_bytes(raw)
         assert find_sticks([str(tmp_path)], mine)[0].stick == ""
     register_stick(again, "蓝色", "cd", mine)
     assert find_sticks([str(tmp_path)], mine)[0].name == "蓝色"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes have names on this system")
+def test_what_bears_the_name_of_the_stick_s_file_and_is_none_is_not_waited_for(tmp_path: Path) -> None:
+    number = LedgerId(b"\x01" * 16)
+    found: dict[str, str] = {}
+    for name in ("pipe", "device", "huge"):
+        (tmp_path / name).mkdir()
+    os.mkfifo(tmp_path / "pipe" / MARKER)
+    (tmp_path / "device" / MARKER).symlink_to("/dev/zero")
+    with (tmp_path / "huge" / MARKER).open("wb") as file:
+        file.truncate(1 << 33)
+
+    def ask() -> None:
+        found.update({one.path: one.stick for one in find_sticks(map(str, tmp_path.iterdir()), number)})
+
+    asking = Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(10)
+    assert found == {str(tmp_path / name): "" for name in ("pipe", "device", "huge")}

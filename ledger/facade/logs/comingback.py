@@ -75,6 +75,11 @@ def ever_given_up(tx: ReadTx) -> bool:
     return bool(_given_up_ms(tx, OWN_GIVEN_UP))
 
 
+def restored_at_ms(tx: ReadTx) -> int:
+    """Return when this installation came back from an older state last, by its clock then; 0 for never."""
+    return _given_up_ms(tx, OWN_GIVEN_UP)
+
+
 def note_in_step(tx: WriteTx, station: StationId, now_ms: int) -> None:
     """Remember that a station below has brought everything that it says it holds."""
     tx.upsert(SYNC_MARKS, [(IN_STEP + station, str(now_ms))])

@@ -16,6 +16,7 @@ from ledger.facade.cases.latecomers import renew_latecomers
 from ledger.facade.cases.renewal import rebuild_views
 from ledger.facade.cases.views import CaseView
 from ledger.facade.logs.bodies import put_personal, sealed_bodies
+from ledger.facade.logs.comingback import ever_given_up
 from ledger.facade.logs.doubt import LOST_DISK, ROLLED_BACK
 from ledger.facade.opened.parts import Parts
 from ledger.facade.transfer.rejudging import is_folded_anew
@@ -44,7 +45,8 @@ def settle(store: Store, home: Home, parts: Parts, *, vault: Vault, view: CaseVi
     elif home.restored:
         # Who never wrote a log of its own has lost the end of the registry just so.
         parts.writer.seal([])
-        parts.holdings.put_back = True
+    with store.read() as tx:
+        parts.holdings.put_back = ever_given_up(tx)
     for log in doubtful:
         parts.holdings.seal(log.name, state=log.doubt)
         del parts.own[log.name]

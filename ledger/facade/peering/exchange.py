@@ -200,6 +200,10 @@ class Exchange:
                 for held, size in more:
                     note_reopened_early(tx, held, size, station=station, now_ms=self._clock.now_ms())
 
+    def is_coming_back(self) -> bool:
+        """Whether a log of the county was given up here that nobody has opened anew: its end may be lost."""
+        return waits_for_below(self._parts.holdings)
+
     def behind(self) -> tuple[int, list[StationId]]:
         """Return when logs were given up here last, and who below has not been heard to the end since."""
         with self._store.read() as tx:
@@ -216,6 +220,7 @@ class Exchange:
             return
         self._parts.writer.seal([(log, code)])
         self._parts.holdings.seal(name, state=code)
+        self._parts.holdings.put_back = True
         self.held.forget_end(log_id)
 
     def package(self, log_id: LogId, *, after: int, most: int = AIM_BYTES) -> PackageContent | None:

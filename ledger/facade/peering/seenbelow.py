@@ -27,6 +27,7 @@ from ledger.facade.logs.ownlog import stored_nodes
 from ledger.facade.opened.parts import Parts
 from ledger.facade.peering.held import Held
 from ledger.formats.checkpoint import Checkpoint, log_of_origin, open_checkpoint, read_checkpoint
+from ledger.formats.genesis import LogGenesis
 from ledger.formats.merkle import root_at
 from ledger.store import schema
 from ledger.store.contract import ReadTx, Store
@@ -184,6 +185,26 @@ class SeenBelow:
     def _recovering(self) -> bool:
         return bool(self._held.given_up())
 
+    def take_opening(self, genesis: LogGenesis, *, station: StationId, now_ms: int) -> None:
+        """Give up every log that goes on here where a registry comes that this very station went on in.
+
+        No disk here knows of it, and a root key has signed it: an older disk was put back, from before this
+        station had opened its logs anew. The end of the log before it proves nothing then.
+
+        Args:
+            genesis: of a log that is not held here, its opening checked.
+            station: that brings it.
+            now_ms: the clock of this station.
+        """
+        mine = genesis.kind == "registry" and genesis.station == self._held.station
+        if not mine or not self._held.is_open_own(LogId(genesis.parent_log)):
+            return
+        self._give_up_all(DOWNSTREAM_AHEAD)
+        with self._store.write() as tx:
+            tx.insert_missing(
+                SYNC_FINDINGS, [(DOWNSTREAM_AHEAD, genesis.log_id().hex(), 1, now_ms, station, 0)]
+            )
+
     def judge(self, log_id: LogId, note: bytes) -> str:
         """Return "" when what is here of an own log leads to a checkpoint, else the code of the doubt.
 
@@ -199,8 +220,7 @@ class SeenBelow:
     ) -> None:
         """Give up every log that goes on here, and write down up to where both sides agreed."""
         if self._held.is_open_own(held.genesis.log_id()):
-            for log in [one for one in self._parts.own.values() if not one.doubt]:
-                self._give_up(log.log_id, code)
+            self._give_up_all(code)
         elif code == DOWNSTREAM_AHEAD and held.state not in (DOWNSTREAM_AHEAD, DOWNSTREAM_OTHER):
             # That its end is lost was known when it was given up, and nothing was written after that. But the
             # next merge log must go on from the furthest that anybody has seen of this one.
@@ -213,6 +233,10 @@ class SeenBelow:
             if held.genesis.kind == MERGE:
                 state = UNPROVEN if code == DOWNSTREAM_AHEAD else INCONSISTENT
                 keep_evidence(tx, note, now_ms=now_ms, state=state)
+
+    def _give_up_all(self, code: str) -> None:
+        for log in [one for one in self._parts.own.values() if not one.doubt]:
+            self._give_up(log.log_id, code)
 
     def _verdict(self, tx: ReadTx, state: LogState) -> str:
         """Return "" when what is here leads to a state of an own log, else the code of the doubt."""
