@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ledger.formats import envelope
-from tests import planted
+from tests import planted, quickkeys
 from tests.layers import LayerPlugin, in_ci
 from tests.postgres import new_url, postgres_dsn, postgres_schema
 
@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(20_000, 20, 20)
     # One passphrase, salt and cost make one key: a file that many tests open is derived for once a process.
     envelope._derive = lru_cache(maxsize=1024)(envelope._derive)
+    quickkeys.seal_quickly()
     # Hundreds of processes of the program are started. Where the machine says that no byte code is to be
     # written, each of them would compile every module again: a third of the run.
     sys.dont_write_bytecode = False

@@ -23,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from tests import quickkeys
+
 REQUEST_BYTES_MAX = 1 << 17
 _NUMBER = struct.Struct("=i")
 
@@ -142,4 +144,5 @@ def become(asked: Mapping[str, object], streams: Sequence[int]) -> None:
 
 if __name__ == "__main__":
     load()
+    quickkeys.seal_quickly()
     sys.exit(Forking(*(socket.socket(fileno=int(word)) for word in sys.argv[1:])).run())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.formats.envelope import KdfParams, read_envelope
 from tests.cli.conftest import INSURANCE, PASSPHRASE, Terminal
 
 LOCALES = {
@@ -99,6 +100,10 @@ def test_a_county_is_founded_and_served_though_the_locale_knows_no_chinese(
     registrar = ("--registrar-name", "李登记", "--training")
     desk.ok("county", "create", folder, "--name", "溪山县政务服务中心", "--code", "990121", *registrar)
     assert "溪山县政务服务中心" in desk.ok("station", "list")
+    # A program that was started, and not forked by a test, makes keys at the costs of docs/protocol.md.
+    for key in ("keys/R001.key", "roots/root-1.key"):
+        header = read_envelope((Path(os.fsdecode(folder)) / key).read_bytes())
+        assert header.params == KdfParams(memory_kib=65_536, iterations=3, lanes=1)
     named_by_an_older_machine = os.fsencode(tmp_path) + b"/" + NAMES["gbk"]
     os.rename(folder, named_by_an_older_machine)
     desk = Desk(named_by_an_older_machine, secret, "ascii")
