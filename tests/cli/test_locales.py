@@ -16,7 +16,6 @@ from tests.cli.conftest import INSURANCE, PASSPHRASE, Terminal
 
 LOCALES = {
     "C": {"LC_ALL": "C"},
-    "POSIX": {"LC_ALL": "POSIX"},
     "C.UTF-8": {"LC_ALL": "C.UTF-8"},
     # as under any locale that is not UTF-8: Python takes words and names of files for something else
     "ascii": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
@@ -66,6 +65,21 @@ def secret(tmp_path: Path) -> Path:
     path = tmp_path / "passphrase.txt"
     path.write_text(PASSPHRASE, encoding="utf-8")
     return path
+
+
+def test_posix_is_another_name_of_c() -> None:
+    """So that no day need be worked under both: the same streams, names of files and mode."""
+    script = "import locale, sys; print(locale.setlocale(locale.LC_ALL, ''), locale.getencoding(), sys.flags,"
+    script += " sys.getfilesystemencoding(), sys.getfilesystemencodeerrors(),"
+    script += " [(one.encoding, one.errors) for one in (sys.stdin, sys.stdout, sys.stderr)])"
+    for more in ({}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
+        c, posix = (
+            subprocess.run(
+                [sys.executable, "-c", script], env={"LC_ALL": name, **more}, capture_output=True, check=True
+            ).stdout
+            for name in ("C", "POSIX")
+        )
+        assert c and posix == c
 
 
 @pytest.mark.parametrize(("name", "locale"), [*(("utf-8", locale) for locale in LOCALES), ("gbk", "C")])
