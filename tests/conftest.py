@@ -59,7 +59,10 @@ SLOW_FIRST = (
     "web/test_live.py", "web/test_demo_alive.py", "sync/test_nested_forks.py", "sync/test_county_chain.py",
     "web/test_locked_pages.py", "sync/test_altered_tables.py", "sync/test_stretches.py",
     "sync/test_slow_lines.py", "sync/test_bundle_faults.py", "audit/test_crew.py",
-    "cli/test_lost_machine_page.py", "web/test_played_pages.py", "web/test_tabs.py",
+    "cli/test_lost_machine_page.py", "web/test_played_pages.py", "web/test_tabs.py", "web/test_typed.py",
+    "web/test_typing.py", "cli/test_locales.py", "second_reader/test_synced_ledgers.py",
+    "web/test_tables.py", "web/test_action_drafts.py", "cli/test_serve_silent.py", "web/test_unsigned.py",
+    "web/test_training_prints.py", "web/test_security.py", "web/test_admin_lists.py",
 )  # fmt: skip
 """Files that take longest, few tests though they hold: begun last, one worker would wait for the other."""
 
