@@ -122,6 +122,14 @@ def is_seen(character: str) -> bool:
     return not hidden and character not in _BLANK
 
 
+def unseen_character(text: str) -> str:
+    """Return the first character besides the space that leaves no ink on paper; "" where all do."""
+    # What Python prints is of none of those categories: most texts are looked through in one go.
+    if text.isprintable() and _BLANK.isdisjoint(text):
+        return ""
+    return next((one for one in text if one != " " and not is_seen(one)), "")
+
+
 def check_personal(personal: Facts, *, corrects: bool = False) -> None:
     """Check the people of a personal body and its text, which alone may have several lines.
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ledger.formats import envelope
-from tests import planted
+from tests import planted, quickkeys
 from tests.layers import LayerPlugin, in_ci
 from tests.postgres import new_url, postgres_dsn, postgres_schema
 
@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(20_000, 20, 20)
     # One passphrase, salt and cost make one key: a file that many tests open is derived for once a process.
     envelope._derive = lru_cache(maxsize=1024)(envelope._derive)
+    quickkeys.seal_quickly()
     # Hundreds of processes of the program are started. Where the machine says that no byte code is to be
     # written, each of them would compile every module again: a third of the run.
     sys.dont_write_bytecode = False
@@ -58,7 +59,10 @@ SLOW_FIRST = (
     "web/test_live.py", "web/test_demo_alive.py", "sync/test_nested_forks.py", "sync/test_county_chain.py",
     "web/test_locked_pages.py", "sync/test_altered_tables.py", "sync/test_stretches.py",
     "sync/test_slow_lines.py", "sync/test_bundle_faults.py", "audit/test_crew.py",
-    "cli/test_lost_machine_page.py", "web/test_played_pages.py", "web/test_tabs.py",
+    "cli/test_lost_machine_page.py", "web/test_played_pages.py", "web/test_tabs.py", "web/test_typed.py",
+    "web/test_typing.py", "cli/test_locales.py", "second_reader/test_synced_ledgers.py",
+    "web/test_tables.py", "web/test_action_drafts.py", "cli/test_serve_silent.py", "web/test_unsigned.py",
+    "web/test_training_prints.py", "web/test_security.py", "web/test_admin_lists.py",
 )  # fmt: skip
 """Files that take longest, few tests though they hold: begun last, one worker would wait for the other."""
 

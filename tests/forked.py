@@ -1,9 +1,10 @@
 """Processes of the program, forked from one that has imported it already.
 
-The tests run the program many hundred times, and most of what a short command takes is importing it. A
-process that is forked here differs from one that was started in that alone: it has the words, the
-environment, the folder and the streams that it is given, and ends as an interpreter ends. How the program
-starts, and what it says when a part of it is missing, is tested by starting it.
+The tests run the program many hundred times, and most of what a short command takes is taking itself in. A
+process that is forked here differs from one that was started in that, and in that the keys that it makes open
+quickly (``tests.quickkeys``): it has the words, the environment, the folder and the streams that it is given,
+and ends as an interpreter ends. How the program starts, what its keys cost, and what it says when a part of
+it is missing, is tested by starting it.
 
 ``tests.forking`` is the process that forks; where the system cannot do this the program is started.
 """

@@ -1,4 +1,4 @@
-"""The process that forks the program for the tests: it has imported the program, and does nothing else.
+"""The process that forks the program for the tests: it has taken in the program, and does nothing else.
 
 ``python -m tests.forking CONTROL LISTENER``, two descriptors of sockets. Each datagram on the first one, or
 on a connection that the second one takes, brings a request in JSON (``program``, ``words``, ``env``,
@@ -23,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from tests import quickkeys
+
 REQUEST_BYTES_MAX = 1 << 17
 _NUMBER = struct.Struct("=i")
 
@@ -37,13 +39,27 @@ class Child:
 
 
 def load() -> None:
-    """Import what the program imports, however late."""
+    """Import what the program imports, however late, and take in its words and templates."""
     from stations.cli.tree import MODULES
+    from stations.texts import words
+    from stations.web.render import environment
 
-    late = ("stations.start", "stations.cli.main", "stations.cli.actions", "stations.cli.receive")
+    os.environ["PYPINYIN_NO_PHRASES"] = "true"  # as the program has it
+    late = (
+        "stations.start",
+        "stations.cli.main",
+        "stations.cli.actions",
+        "stations.cli.receive",
+        "audit.cli",
+    )
     sites = ("stations.server", "stations.web.site", "stations.web.firstday.site", "stations.version")
-    for name in (*late, *sites, *(f"stations.cli.{module}" for module in MODULES.values())):
+    others = ("pypinyin", "rich.table", "stdnum.cn.ric", "stdnum.cn.uscc", "xlsxwriter")
+    for name in (*late, *sites, *others, *(f"stations.cli.{module}" for module in MODULES.values())):
         importlib.import_module(name)
+    for language in ("zh", "en"):
+        words(language)
+    for name in environment().list_templates():
+        environment().get_template(name)
     assert threading.active_count() == 1
     gc.collect()
     gc.freeze()
@@ -142,4 +158,5 @@ def become(asked: Mapping[str, object], streams: Sequence[int]) -> None:
 
 if __name__ == "__main__":
     load()
+    quickkeys.seal_quickly()
     sys.exit(Forking(*(socket.socket(fileno=int(word)) for word in sys.argv[1:])).run())

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-from ledger.formats.envelope import KdfParams, open_key, seal_key
+from ledger.formats.envelope import KdfParams
 
 QUICK = KdfParams(memory_kib=8_192, iterations=1, lanes=1)
 
 
-def lighten(path: Path, passphrase: str) -> None:
-    """Seal the key of a file once more, under the same passphrase."""
-    key = open_key(path.read_bytes(), passphrase)
-    path.write_bytes(
-        seal_key(
-            key.seed, passphrase, salt=os.urandom(16), nonce=os.urandom(12), label=key.label, params=QUICK
-        )
-    )
+def seal_quickly() -> None:
+    """Let all keys that this process makes open so. What the program takes is tested where it is started."""
+    from stations.office import newkeys
+
+    newkeys.KdfParams = lambda: QUICK  # type: ignore[assignment, misc]

@@ -15,7 +15,7 @@ from ledger.cases.guards import FACT_GUARDS, PERMIT, STATE_GUARDS
 from ledger.cases.judge import ADJUDICATE, COUNTERSIGN, DECLINE
 from ledger.clocks.run import is_amount
 from ledger.days.calendar import UNITS
-from ledger.identity import is_seen
+from ledger.identity import unseen_character
 from ledger.lint.clocks import lint_clocks
 from ledger.oneline import code_point, hidden_character
 from ledger.registry.authority import ROLES
@@ -177,9 +177,9 @@ def _item_names(item: Item) -> Iterator[tuple[str, str, str]]:
     names = [("name", item.name), *(("materials", material.name) for material in item.materials.values())]
     for field, name in names:
         for text in (name.zh, name.en):
-            hidden = [one for one in text if one != " " and not is_seen(one)]
+            hidden = unseen_character(text)
             if hidden:
-                yield "lint.name_hidden", field, code_point(hidden[0])
+                yield "lint.name_hidden", field, code_point(hidden)
     lines = [("steps", step) for step in item.steps]
     lines += [("certificate", item.certificate), ("local_rule", item.local_rule), ("subject", item.subject)]
     for proof in item.proofs.values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from ledger.errors import InputError
@@ -11,9 +13,11 @@ from ledger.identity import (
     check_name,
     check_personal,
     has_check_digit,
+    is_seen,
     name_form,
     query_keys,
     search_keys,
+    unseen_character,
 )
 
 
@@ -201,3 +205,13 @@ def test_who_acts_for_somebody_says_why() -> None:
 def test_only_a_check_digit_proves_a_number(kind: str, number: str, proven: bool) -> None:
     check_id_number(kind, number)
     assert has_check_digit(kind, number) is proven
+
+
+def test_a_text_is_looked_through_as_its_characters_are() -> None:
+    printed = "".join(one for one in map(chr, range(sys.maxunicode + 1)) if one.isprintable())
+    unseen = [one for one in printed if one != " " and not is_seen(one)]
+    assert unseen == list("\u115f\u1160\u3164\uffa0") and unseen_character(printed) == unseen[0]
+    for one in (*unseen, "\u00a0", "\u200b", "\u202e", "\u3000", "\n", "\ud800"):
+        assert unseen_character(one) == unseen_character(f"许 {one}可\u200d") == one
+    for text in ("", "许 可", "\ue000", "\u0378", "".join(one for one in printed if one not in unseen)):
+        assert unseen_character(text) == ""

@@ -15,7 +15,6 @@ import pytest
 from stations.cli.call import App
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE, DemoClock, Ran
 from stations.cli.main import main
-from tests.quickkeys import lighten
 
 PASSPHRASE = "correct horse battery"
 ITEM = "林木采伐许可"
@@ -118,8 +117,6 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         grants = [word for role in roles for word in ("--role", role)]
         terminal.ok("staff", "add", no, "--name", f"姓名{no}", "--at", station, *grants, "--as", "R001")
-    for path in [*folder.glob("keys/*.key"), *folder.glob("roots/*.key")]:
-        lighten(path, PASSPHRASE)
     return folder
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from ledger.formats.envelope import KdfParams, read_envelope
 from tests.cli.conftest import INSURANCE, PASSPHRASE, Terminal
 
 LOCALES = {
     "C": {"LC_ALL": "C"},
-    "POSIX": {"LC_ALL": "POSIX"},
     "C.UTF-8": {"LC_ALL": "C.UTF-8"},
     # as under any locale that is not UTF-8: Python takes words and names of files for something else
     "ascii": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
@@ -67,6 +67,21 @@ def secret(tmp_path: Path) -> Path:
     return path
 
 
+def test_posix_is_another_name_of_c() -> None:
+    """So that no day need be worked under both: the same streams, names of files and mode."""
+    script = "import locale, sys; print(locale.setlocale(locale.LC_ALL, ''), locale.getencoding(), sys.flags,"
+    script += " sys.getfilesystemencoding(), sys.getfilesystemencodeerrors(),"
+    script += " [(one.encoding, one.errors) for one in (sys.stdin, sys.stdout, sys.stderr)])"
+    for more in ({}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
+        c, posix = (
+            subprocess.run(
+                [sys.executable, "-c", script], env={"LC_ALL": name, **more}, capture_output=True, check=True
+            ).stdout
+            for name in ("C", "POSIX")
+        )
+        assert c and posix == c
+
+
 @pytest.mark.parametrize(("name", "locale"), [*(("utf-8", locale) for locale in LOCALES), ("gbk", "C")])
 def test_a_day_in_a_folder_with_a_chinese_name(
     county: Terminal, tmp_path: Path, secret: Path, name: str, locale: str
@@ -99,6 +114,10 @@ def test_a_county_is_founded_and_served_though_the_locale_knows_no_chinese(
     registrar = ("--registrar-name", "李登记", "--training")
     desk.ok("county", "create", folder, "--name", "溪山县政务服务中心", "--code", "990121", *registrar)
     assert "溪山县政务服务中心" in desk.ok("station", "list")
+    # A program that was started, and not forked by a test, makes keys at the costs of docs/protocol.md.
+    for key in ("keys/R001.key", "roots/root-1.key"):
+        header = read_envelope((Path(os.fsdecode(folder)) / key).read_bytes())
+        assert header.params == KdfParams(memory_kib=65_536, iterations=3, lanes=1)
     named_by_an_older_machine = os.fsencode(tmp_path) + b"/" + NAMES["gbk"]
     os.rename(folder, named_by_an_older_machine)
     desk = Desk(named_by_an_older_machine, secret, "ascii")

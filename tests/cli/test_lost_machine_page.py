@@ -12,8 +12,9 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -29,12 +30,11 @@ PAGE = "docs/lost-machine.md"
 class Drill:
     """Three machines, a stick that lies where all of them find it, and servers that come and go."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
         self.folder = folder
         self.machines = {name: folder / name for name in ("county", "town", "village")}
-        self.ports = {name: free_port() for name in ("county", "town")}
+        self.ports = ports
         self.servers: dict[str, ExitStack] = {}
-        (folder / "stick").mkdir()
 
     def type(self, machine: Path, line: str) -> subprocess.CompletedProcess[str]:
         """Type a line on a machine, in the folder where sticks and invites lie."""
@@ -102,10 +102,23 @@ def blocks(heading: str) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture
-def drill(tmp_path: Path) -> Iterator[Drill]:
+@dataclass(frozen=True)
+class Begun:
+    """Machines at rest with all that lies beside them, moved away from the place that they know."""
+
+    kept: Path
+    place: Path
+    ports: Mapping[str, int]
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Begun:
     """A county, a township and a village in step; a case of the village is everywhere."""
-    made = Drill(tmp_path)
+    around = tmp_path_factory.mktemp("lost")
+    place = around / "drill"
+    (place / "stick").mkdir(parents=True)
+    ports = {name: free_port() for name in ("county", "town")}
+    made = Drill(place, ports)
     made.ok("county", "banjian county create county --name 溪山县 --code 990121 --registrar-name 李登记")
     made.ok("county", "banjian county keys")
     made.up("county")
@@ -128,8 +141,22 @@ def drill(tmp_path: Path) -> Iterator[Drill]:
     made.ok("village", "banjian sync now")
     receive(made, "先来的人")
     made.ok("village", "banjian sync now")
-    yield made
     made.down()
+    return Begun(kept=place.rename(around / "kept"), place=place, ports=ports)
+
+
+@pytest.fixture
+def drill(begun: Begun) -> Iterator[Drill]:
+    """A copy of them to the last byte and time, at the place that they know; county and township listen."""
+    shutil.copytree(begun.kept, begun.place, symlinks=True, ignore=shutil.ignore_patterns("*.sock"))
+    made = Drill(begun.place, begun.ports)
+    try:
+        for name in begun.ports:
+            made.up(name)
+        yield made
+    finally:
+        made.down()
+        shutil.rmtree(begun.place)
 
 
 def test_the_request_with_the_names_goes_once_its_keys_are_enrolled(drill: Drill) -> None:

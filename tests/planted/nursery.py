@@ -22,8 +22,8 @@ from tests.planted import VARIABLE
 
 SECONDS_MAX = 300
 IMPORTED = (
-    "audit.checking.verify", "hypothesis", "tests.planted.bugs", "tests.quickkeys", "tests.postgres",
-    "tests.simulation.run", "tests.sync.sticks", "tests.sync.world", "tests.sync.evil",
+    "audit.checking.verify", "hypothesis", "pypinyin", "tests.planted.bugs", "tests.quickkeys",
+    "tests.postgres", "tests.simulation.run", "tests.sync.sticks", "tests.sync.world", "tests.sync.evil",
 )  # fmt: skip
 """What the runs import in any case. No tests and no conftest: pytest takes those in by itself."""
 
