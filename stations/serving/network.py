@@ -284,9 +284,6 @@ class Network:
         await self._thread.run(self._certify)
         # Loads the tables of readings: else the first name that comes waits for them, and all behind it.
         await self._thread.run(lambda: pinyin_initials("张"))
-        if not self._config.upstream:
-            # At the county all comes together: its first session would wait for them.
-            await asyncio.get_running_loop().run_in_executor(self._cores, self._helpers.start)
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
         make_nameless(application)
         add_join_routes(application, desk.join_desk, Attempts(self._clock.monotonic_ms))

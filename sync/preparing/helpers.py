@@ -47,8 +47,8 @@ LENGTH_BYTES = 8
 class Helpers:
     """Prepares packages on other cores; a helper that died is started again when it is needed.
 
-    All are started by ``start``, else with the first large section, which is prepared here meanwhile: each
-    takes time to begin and 28 MiB, and many a station never sees so much at once.
+    All are started with the first large section, which is prepared here meanwhile: each takes time to begin
+    and 28 MiB, and many a station never sees so much at once.
 
     Args:
         count: how many at most; 0 to prepare everything here.

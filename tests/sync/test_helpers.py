@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -24,8 +23,7 @@ from sync.preparing.handover import Lacking, pack_answer, unpack_answer
 from sync.preparing.helpers import Helpers
 from tests.sync.evil import EvilStation
 from tests.sync.test_evil_packages import NONSENSE
-from tests.sync.test_over_tls import Serving, certified
-from tests.sync.world import COUNTY, TOWN, VILLAGE_2, World, settled
+from tests.sync.world import TOWN, VILLAGE_2, World, settled
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20.0
@@ -278,27 +276,6 @@ def test_closing_ends_the_processes(helpers: Helpers, town: World) -> None:
     assert ended and not any(map(is_running, ended))
     assert there(helpers, town, given) == here(town, given)
     assert pids(helpers) == []
-
-
-def test_helpers_of_the_county_are_there_before_the_first_session(tmp_path: Path) -> None:
-    world = World.after(certified(TOWN), tmp_path)
-
-    async def main() -> None:
-        async with (
-            Serving(world[COUNTY], listen=True) as county,
-            Serving(world[TOWN], listen=True, upstream=county.address) as town,
-        ):
-            started = pids(county.network._helpers)
-            assert len(started) == len(county.network._helpers._all)
-            assert all(map(is_running, started))
-            # Which may be a small machine.
-            assert pids(town.network._helpers) == []
-        assert not any(map(is_running, started))
-
-    try:
-        asyncio.run(main())
-    finally:
-        world.close()
 
 
 MASTER = """
