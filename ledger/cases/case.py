@@ -114,7 +114,7 @@ def state_digest(state: CaseState) -> bytes:
 
 _KEPT_CODES = frozenset(("case.awaiting_second", "case.second_correction"))
 _INPUT_CODES = frozenset(("case.facts_missing", "case.facts_unknown", "case.facts_value"))
-_DIGESTED = tuple(name for name in CaseState.__dataclass_fields__ if name not in ("steps", "findings"))
+_DIGESTED = tuple(name for name in CaseState._fields if name not in ("steps", "findings"))
 
 
 def _plain_step(step: Step) -> tuple[object, ...]:

@@ -7,8 +7,7 @@ draft is made from a state, and a state from a draft, by copying references.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final
 
 from ledger.cases.shape import Amendment, CaseAct, CaseFinding, CaseState, Conflict, Step, Token
@@ -16,8 +15,7 @@ from ledger.errors import Param
 from ledger.rules.catalogue import Rules
 from ledger.types import ActId, CaseId, StationId
 
-_NAMES: Final = tuple(field.name for field in fields(CaseState))
-_VALUES: Final = attrgetter(*_NAMES)
+_values_of: Final = itemgetter(*CaseState._fields)
 
 
 class Draft:
@@ -69,14 +67,15 @@ class Draft:
     findings: tuple[CaseFinding, ...]
 
     def __init__(self, state: CaseState) -> None:
-        self.__dict__.update(zip(_NAMES, _VALUES(state), strict=True))
+        self.__dict__.update(zip(CaseState._fields, state, strict=True))
         self.steps = list(state.steps)
 
     def freeze(self) -> CaseState:
         """Return the state as it stands; the draft must not be used afterwards."""
         values = self.__dict__
         values["steps"] = tuple(self.steps)
-        return CaseState(**values)
+        state: CaseState = tuple.__new__(CaseState, _values_of(values))
+        return state
 
     def step_of(self, act_id: bytes) -> Step | None:
         """Return the step of an act, None when it is not (yet) part of the case."""

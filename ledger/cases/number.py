@@ -146,10 +146,12 @@ def typed_forms(text: str) -> tuple[str, ...]:
     digits before it: both are to be tried.
     """
     plain = _plain(text)
+    if not plain:
+        return ()
     try:
         whole = normalise(plain)
     except InputError:
-        return (plain,) if plain else ()
+        return (plain,)
     return (whole,) if whole == plain else (whole, plain)
 
 

@@ -9,7 +9,6 @@ the page of its case.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -44,7 +43,7 @@ def in_time_by_late_entry(state: CaseState, rules: Rules, calendars: CalendarSet
         step = state.steps[index]
         moved = step._replace(effect_at_ms=typed_ms)
         steps = (*state.steps[:index], moved, *state.steps[index + 1 :])
-        over = _overdue(replace(state, steps=steps), rules, calendars, now_ms)
+        over = _overdue(state._replace(steps=steps), rules, calendars, now_ms)
         kept = next((clock for clock in over if clock not in before), None)
         if kept is not None:
             claimed, entered = local_date(step.effect_at_ms), local_date(typed_ms)
@@ -58,7 +57,7 @@ def as_typed(state: CaseState, rules: Rules) -> CaseState:
     steps = list(state.steps)
     for index, typed_ms in _late_steps(state, rules):
         steps[index] = steps[index]._replace(effect_at_ms=typed_ms)
-    return replace(state, steps=tuple(steps))
+    return state._replace(steps=tuple(steps))
 
 
 def _late_steps(state: CaseState, rules: Rules) -> Iterator[tuple[int, int]]:

@@ -9,6 +9,7 @@ Source: docs/protocol.md, "Merge log".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ledger.codec import pack_header, unpack_header
 from ledger.errors import EncodingError
@@ -22,9 +23,8 @@ MERGE_LEAF = "merge_leaf"
 """Topic under which the leaves of a merge log are stored, from position 2 on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameLeaf:
-    """The county stored the frame at one position of a log."""
+class FrameLeaf(NamedTuple):
+    """The county stored the frame at one position of a log; a named tuple because it is made in numbers."""
 
     log_id: LogId
     seq: int
@@ -33,7 +33,7 @@ class FrameLeaf:
 
     def pack(self) -> bytes:
         """Return the canonical bytes."""
-        return pack_header((FRAME_LEAF, self.log_id, self.seq, self.entry_hash, self.received_at_ms))
+        return pack_header((FRAME_LEAF, *self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ Source: docs/protocol.md, "Package".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -43,8 +42,9 @@ class Table:
 
     def index(self, value: HeaderValue) -> int:
         """Return the index of a value, adding it when it is new."""
-        found = self._index.setdefault(value, len(self.values))
-        if found == len(self.values):
+        found = self._index.get(value)
+        if found is None:
+            found = self._index[value] = len(self.values)
             self.values.append(value)
         return found
 
@@ -93,14 +93,18 @@ def split_act(frame: bytes) -> SplitFrame:
     """
     parts = split_frame(frame)
     known_id = act_id(parts.act_raw)
-    act: Act | None = None
-    with suppress(BanjianError):
+    act: Act | None
+    try:
         act = tuple.__new__(Act, (decode_act(parts.act_raw), parts.act_raw, parts.sig, known_id))
+    except BanjianError:
+        act = None
     try:
         entry = decode_entry(parts.entry_raw)
     except BanjianError:
         return SplitFrame(parts, act, None, "")
-    return SplitFrame(parts, act, entry, pin_fault(entry, known_id, parts.sig))
+    # Calling a named tuple would do, were it not twice as slow.
+    split: SplitFrame = tuple.__new__(SplitFrame, (parts, act, entry, pin_fault(entry, known_id, parts.sig)))
+    return split
 
 
 def zigzag(value: int) -> int:
@@ -160,10 +164,10 @@ def _fits(writer: _Writer, header: ActHeader, facts: bytes, personal: bytes) -> 
 
 def _write_act(writer: _Writer, index: int, act: Act, entry: Entry, *, facts: bytes, personal: bytes) -> None:
     header = act.header
-    inside = [writer.positions[parent] for parent in header.parents if parent in writer.positions]
+    parents, first = _parent_refs(writer, index, header.parents)
     if not header.parents:
         case_ref = CASE_NONE
-    elif inside and writer.case_ids[inside[0]] == header.case_id:
+    elif first is not None and writer.case_ids[first] == header.case_id:
         case_ref = CASE_OF_PARENT
     else:
         case_ref = CASE_TABLE + writer.cases.index(header.case_id)
@@ -171,7 +175,7 @@ def _write_act(writer: _Writer, index: int, act: Act, entry: Entry, *, facts: by
         writer.actions.index(header.action), writer.actors.index(header.actor), case_ref,
         header.registry_size, header.catalogue_version, zigzag(entry.recorded_at_ms - header.occurred_at_ms),
     ))  # fmt: skip
-    writer.parents.append(tuple(_parent_ref(writer, index, parent) for parent in header.parents))
+    writer.parents.append(parents)
     if header.attachments:
         writer.attachments.append((index, header.attachments))
     if not facts:
@@ -182,10 +186,22 @@ def _write_act(writer: _Writer, index: int, act: Act, entry: Entry, *, facts: by
     writer.case_ids[index] = case_of(act)
 
 
-def _parent_ref(writer: _Writer, index: int, parent: ActId) -> int:
-    """Return twice the distance back to a parent in the package, else twice its table index plus one."""
-    position = writer.positions.get(parent)
-    return writer.links.index(parent) * 2 + 1 if position is None else (index - position) * 2
+def _parent_refs(writer: _Writer, index: int, parents: Sequence[ActId]) -> tuple[tuple[int, ...], int | None]:
+    """Return how each parent is named, and where the first stands that the package holds; None for none.
+
+    One that it holds is named by twice the distance back, another by twice its table index plus one.
+    """
+    refs: list[int] = []
+    first: int | None = None
+    for parent in parents:
+        position = writer.positions.get(parent)
+        if position is None:
+            refs.append(writer.links.index(parent) * 2 + 1)
+            continue
+        refs.append((index - position) * 2)
+        if first is None:
+            first = position
+    return tuple(refs), first
 
 
 def _tables(writer: _Writer) -> HeaderValue:

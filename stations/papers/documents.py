@@ -7,7 +7,7 @@ the act, with what was amended since. An act without effect makes no document th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from ledger.cases.shape import Step
@@ -356,7 +356,7 @@ class _Writer:
     def _clocks(self) -> tuple[ClockReading, ...]:
         page, act = self._page, self._step.act
         return read_clocks(
-            replace(page.state, steps=self._until),
+            page.state._replace(steps=self._until),
             page.rules,
             self._ledger.knowledge.calendars,
             max(act.occurred_at_ms, self._step.effect_at_ms),

@@ -5,7 +5,7 @@ What lay with a station before the notice is what it found wanting: no take-over
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date
 
 import pytest
@@ -730,7 +730,7 @@ def understood(story: Story) -> tuple[object, ...]:
     """Return what a case says and its clocks read, but for the order of its acts and what is odd about it."""
     state = story.state
     passed = ("steps", "heads", "findings", "case_id", "tokens")
-    said = [getattr(state, one.name) for one in fields(state) if one.name not in passed]
+    said = [getattr(state, name) for name in state._fields if name not in passed]
     took = sorted((step.act.occurred_at_ms, step.effective) for step in state.steps)
     end_ms = max(act.occurred_at_ms for act in story.acts)
     read_on = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import os
 import random
@@ -163,13 +162,13 @@ def test_the_digest_leaves_out_what_follows_from_keys_and_nothing_else():
     def changed(**facts: object) -> str:
         act = first.act._replace(facts={**first.act.facts, **facts})
         steps = (first._replace(act=act), *state.steps[1:])
-        return acts_digest([dataclasses.replace(state, steps=steps)])
+        return acts_digest([state._replace(steps=steps)])
 
     same = acts_digest([state])
     assert changed(number="another", token_hash=b"x", target=b"y") == same
     assert changed(channel="kiosk") != same
     later_act = first.act._replace(occurred_at_ms=first.act.occurred_at_ms + 1)
-    moved = dataclasses.replace(state, steps=(first._replace(act=later_act), *state.steps[1:]))
+    moved = state._replace(steps=(first._replace(act=later_act), *state.steps[1:]))
     assert acts_digest([moved]) != same
 
 

@@ -13,6 +13,8 @@ from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from ledger.errors import DataError, StoreError
 from ledger.facade.base.clock import Randomness
@@ -64,7 +66,8 @@ class Vault:
 
     def __init__(self, storage_key: bytes, randomness: Randomness) -> None:
         self._wrap = AESGCM(_derive(storage_key, CTX_CASE_KEY))
-        self._token_key = _derive(storage_key, _CTX_TOKEN)
+        # Keyed once: a copy for each token takes a third of the time of keying it again.
+        self._token_mac = HMAC(_derive(storage_key, _CTX_TOKEN), SHA256())
         self._randomness = randomness
 
     def new_case_key(self, case_id: CaseId) -> tuple[CaseKey, bytes]:
@@ -90,7 +93,9 @@ class Vault:
 
     def token(self, search_key: str) -> bytes:
         """Return the search token (12 bytes) of one search key such as ``pinyin:wxm``."""
-        return hmac.digest(self._token_key, search_key.encode("utf-8"), "sha256")[:TOKEN_BYTES]
+        mac = self._token_mac.copy()
+        mac.update(search_key.encode("utf-8"))
+        return mac.finalize()[:TOKEN_BYTES]
 
     def tokens(self, search_keys: Iterable[str]) -> list[bytes]:
         """Return the distinct search tokens of some search keys, in byte order."""

@@ -115,8 +115,10 @@ class ActReader:
         """
         found: list[CaseAct] = []
         for one in stored:
-            with suppress(DataError):
+            try:
                 found.append(self.act(one))
+            except DataError:
+                continue
         return found
 
     def act(self, stored: StoredAct) -> CaseAct:

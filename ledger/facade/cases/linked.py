@@ -26,7 +26,7 @@ Linker = Callable[[WriteTx, Iterable[CaseState]], None]
 
 def is_amended(state: CaseState) -> bool:
     """Tell whether something of a case was ever amended, with effect or without."""
-    return any(step.action == AMEND for step in state.steps)
+    return AMEND in [step.act.action for step in state.steps]
 
 
 def linked_rows(vault: Vault, state: CaseState, personal_of: PersonalOf) -> list[Row]:

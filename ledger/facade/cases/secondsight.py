@@ -71,5 +71,5 @@ def _mark(case_id: CaseId) -> str:
 def _ends_with_a_day(state: CaseState, rules: Rules) -> bool:
     """Tell whether a case ever had an act that waits for a second person on one day alone."""
     actions = rules.case_type.actions
-    specs = (actions.get(step.action) for step in state.steps)
+    specs = map(actions.get, {step.act.action for step in state.steps})
     return any(spec is not None and spec.second and SAME_DAY in spec.guards for spec in specs)
