@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from audit.checking.verify import verify_ledger
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.peering.between import stations_behind
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from tests.sync.test_county_put_back import NEW_VILLAGE, newcomer
+from tests.sync.test_county_reopened import reopen
 from tests.sync.test_forks import copy, put_back
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, signer
@@ -90,3 +93,33 @@ def test_a_village_that_only_the_lost_registry_knows_brings_it(
             assert state.status == "received" and state.number
 
     asyncio.run(story())
+
+
+def test_logs_opened_after_one_restore_come_back_after_the_next(world: World) -> None:
+    """A township that is put back without a word learns it from a registry that a root key opened."""
+    image = images(world)
+    back(world, {COUNTY: image[COUNTY]})
+    world.settle(VILLAGE, VILLAGE_2, TOWN)
+    reopen(world)
+    world.settle(TOWN, VILLAGE, VILLAGE_2)
+    end_ms = world[COUNTY].clock.now_ms()
+    facts = registry_actions.end_certificates(station=VILLAGE_2, before_ms=end_ms)
+    world[COUNTY].ledger.register("end_certificates", facts, world.registrar)
+    world.settle(TOWN, VILLAGE)
+    put_back(world, TOWN, image[TOWN])
+    back(world, {COUNTY: image[COUNTY]})
+    for _ in range(2):
+        world.sync(VILLAGE)
+        world.sync(TOWN)
+    # Another village may hold still more of it.
+    assert waited_for(world) == [TOWN]
+    world.sync(VILLAGE_2)
+    world.sync(TOWN)
+    assert waited_for(world) == []
+    assert world[COUNTY].ledger.knowledge.registry.certificates_end_ms(VILLAGE_2) == end_ms
+    reopen(world, marker=False)
+    world.settle(TOWN, VILLAGE, VILLAGE_2)
+    for station in (COUNTY, TOWN, VILLAGE, VILLAGE_2):
+        assert world[station].ledger.knowledge.registry.certificates_end_ms(VILLAGE_2) == end_ms
+        world[station].close()
+        assert verify_ledger(world[station].path, trust=world.genesis.ledger_id(), workers=1).ok
