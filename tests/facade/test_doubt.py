@@ -29,6 +29,24 @@ def restore_older_database(place: Path, clock: FakeClock) -> None:
         (place / f"ledger.db{tail}").unlink(missing_ok=True)
 
 
+def lay_another_database(place: Path, clock: FakeClock, *, more: int = 1) -> None:
+    """Work on in a copy and here, then put what the copy did in the place of what was done here."""
+    copy = place.with_name("copy")
+    shutil.copytree(place, copy)
+    for folder, times in ((copy, more), (place, 1)):
+        with Ledger.open(folder, clock=clock, randomness=Dice(folder.name), write=True) as ledger:
+            for _ in range(times):
+                done = receive(ledger)
+            ledger.checkpoint(done.log_id)
+    shutil.copy(copy / "ledger.db", place / "ledger.db")
+    for tail in ("-wal", "-shm"):
+        (place / f"ledger.db{tail}").unlink(missing_ok=True)
+
+
+def lay_a_longer_database(place: Path, clock: FakeClock) -> None:
+    lay_another_database(place, clock, more=3)
+
+
 def mark_restored(place: Path, clock: FakeClock) -> None:
     (place / RESTORED_MARKER).write_text("copy", encoding="utf-8")
 
@@ -71,6 +89,8 @@ def lose_sentinels(place: Path, clock: FakeClock) -> None:
         (swap_log_keys, "log.key_other", "lost"),
         (flip_a_bit, "log.key_other", "lost"),
         (lose_sentinels, "log.sentinel_missing", "restored"),
+        (lay_another_database, "log.sentinel_other", "restored"),
+        (lay_a_longer_database, "log.sentinel_other", "restored"),
     ],
 )
 def test_work_goes_on_in_a_new_log(

@@ -25,7 +25,9 @@ def test_papers_that_went_back_on_the_spot_are_no_twin(ledger: Ledger) -> None:
 def test_a_receipt_that_was_voided_is_no_twin(ledger: Ledger) -> None:
     wrong, right = receive(ledger).case_id, receive(ledger).case_id
     assert [set(one.case_ids) for one in twins(ledger)] == [{wrong, right}]
-    act(ledger, "C1", "void", wrong, reason="wrong_item")
+    asked = act(ledger, "C1", "void", wrong, reason="wrong_item")
+    assert [set(one.case_ids) for one in twins(ledger)] == [{wrong, right}]
+    act(ledger, "C4", "countersign", wrong, target=asked.act_id)
     assert twins(ledger) == [] and twins(ledger, only=right) == []
 
 
