@@ -1,4 +1,4 @@
-"""County checkpoints that were put together from two merge logs, made up, or opened by nobody, move nothing."""
+"""County checkpoints mixed of two merge logs, made up, or of a log that nobody opened, move nothing."""
 
 from __future__ import annotations
 

@@ -349,14 +349,16 @@ def test_a_package_that_names_another_predecessor_than_is_held_is_refused(world:
     check(world, {"entry.chain"})
 
 
-SINGLE = dict(
-    zip(
-        UNPINNED,
-        ("frame.act", "frame.signature", "frame.act", "excerpt.pins", "act.facts_hash", "excerpt.pins")
-        + ("entry.sequence",),
-        strict=True,
-    )
-)
+SINGLE = {
+    "pins another act": "frame.act",
+    "pins another signature": "frame.signature",
+    "pins another act than one that is none": "frame.act",
+    "without facts": "excerpt.pins",
+    "with other facts": "act.facts_hash",
+    "without facts, by an unknown key": "excerpt.pins",
+    "without facts, in no place": "entry.sequence",
+}
+"""With which code each of them is refused as a single record."""
 
 
 @pytest.mark.parametrize(("name", "code"), SINGLE.items())

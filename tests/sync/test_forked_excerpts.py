@@ -93,7 +93,7 @@ def test_single_records_stay_apart_from_the_whole_history_that_comes_later(world
 
 
 def test_another_root_at_a_common_size_is_a_fork_though_no_position_is_common(world: World) -> None:
-    """Nothing but the two checkpoints shows it: each of the single records fits what is held of the others."""
+    """Nothing but the two checkpoints shows it: each of the single records fits what is held of others."""
     evil = EvilStation(world)
     other = evil.history(evil.lines[:1])
     other.count = 100
