@@ -1,0 +1,78 @@
+"""Single records come up only of logs that are asked for or of the peer's own subtree, opened by who may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ledger.facade.logs.bodies import Place
+from ledger.facade.logs.heldstates import LogState
+from ledger.facade.transfer.excerpts import excerpts
+from ledger.formats.excerpt import ExcerptContent, encode_excerpt
+from ledger.store import schema
+from ledger.types import LogId, StationId
+from sync.core.framing import EXCERPT, Section
+from sync.core.ingest import prepare
+from sync.core.responder import Responder
+from tests.sync.evil import EvilStation, heir
+from tests.sync.world import COUNTY, START_MS, TOWN, TOWN_2, VILLAGE, VILLAGE_2, VILLAGE_3, World, settled
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World.after(settled(TOWN, TOWN_2, VILLAGE), tmp_path)
+    yield made
+    made.close()
+
+
+def offered(
+    world: World, content: ExcerptContent, *, peer: StationId, says: Sequence[LogState] = ()
+) -> list[str]:
+    """Let a village give the township single records; returns the codes of what was refused."""
+    exchange = world[TOWN].exchange
+    section = Section(EXCERPT, encode_excerpt(content))
+    prepared = prepare(section, ledger_id=exchange.held.ledger_id, public_key=exchange.public_key)
+    responder = Responder(exchange, peer, now_ms=START_MS, version="test")
+    responder._hello, responder._scope = SimpleNamespace(logs=says), exchange.held.scope(peer)  # type: ignore[assignment]
+    responder.take(prepared)
+    return [one.code for one in responder._refused]
+
+
+def singles(world: World, log_id: LogId) -> int:
+    with world[TOWN].ledger.store.read() as tx:
+        return len(list(tx.select(schema.SPARSE, {"log": log_id.hex()})))
+
+
+def test_records_of_a_neighbours_village_are_taken_only_where_they_are_asked_for(world: World) -> None:
+    evil = EvilStation(world, VILLAGE_3)
+    evil.add(evil.sign())
+    assert offered(world, evil.excerpt([1, 2]), peer=VILLAGE_2) == ["sync.log_scope"]
+    assert singles(world, evil.log_id) == 0
+    says = [LogState(evil.log_id, 2, bytes(32))]
+    assert offered(world, evil.excerpt([1, 2]), peer=VILLAGE_2, says=says) == []
+    assert singles(world, evil.log_id) == 2
+
+
+def test_records_of_a_log_that_a_stranger_opened_are_refused(world: World) -> None:
+    evil = heir(world, b"", opener=world.key(VILLAGE, "window"))
+    assert offered(world, evil.excerpt([1]), peer=VILLAGE_2) == ["sync.log_scope"]
+    assert evil.log_id.hex() not in world[TOWN].ledger.parts.holdings.logs
+    sound = heir(world, b"", number=2)
+    assert offered(world, sound.excerpt([1]), peer=VILLAGE_2) == []
+    assert singles(world, sound.log_id) == 1
+
+
+def test_records_of_a_log_that_is_written_here_are_not_taken_while_it_goes_on(world: World) -> None:
+    world.receive(TOWN)
+    world.sync(TOWN)
+    log = world[TOWN].ledger.parts.station_log(TOWN)
+    assert log is not None
+    outgoing = world[COUNTY].exchange._outgoing
+    with world[COUNTY].ledger.store.read() as tx:
+        content = next(excerpts(tx, outgoing, [Place(log.log_id.hex(), log.size)]))
+    says = [LogState(log.log_id, log.size + 1, bytes(32))]
+    assert offered(world, content, peer=VILLAGE, says=says) == ["sync.own_log"]
+    assert singles(world, log.log_id) == 0 and world[TOWN].exchange.held.is_open_own(log.log_id)
