@@ -8,16 +8,19 @@ from types import SimpleNamespace
 
 import pytest
 
+from ledger.facade.base.types import SignedAct
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.heldstates import LogState
 from ledger.facade.transfer.excerpts import excerpts
 from ledger.formats.excerpt import ExcerptContent, encode_excerpt
+from ledger.registry import actions as registry_actions
 from ledger.store import schema
 from ledger.types import LogId, StationId
 from sync.core.framing import EXCERPT, Section
 from sync.core.ingest import prepare
 from sync.core.responder import Responder
 from tests.sync.evil import EvilStation, heir
+from tests.sync.test_county_seen import give
 from tests.sync.world import COUNTY, START_MS, TOWN, TOWN_2, VILLAGE, VILLAGE_2, VILLAGE_3, World, settled
 
 
@@ -76,3 +79,19 @@ def test_records_of_a_log_that_is_written_here_are_not_taken_while_it_goes_on(wo
     says = [LogState(log.log_id, log.size + 1, bytes(32))]
     assert offered(world, content, peer=VILLAGE, says=says) == ["sync.own_log"]
     assert singles(world, log.log_id) == 0 and world[TOWN].exchange.held.is_open_own(log.log_id)
+
+
+@pytest.mark.parametrize("honest", [True, False], ids=["signed", "in the name of the clerk"])
+def test_a_log_that_was_opened_with_a_forged_signature_continues_nothing(world: World, honest: bool) -> None:
+    """Its genesis names the parent, and the act the clerk's key: nothing but the signature shows it."""
+    world.receive(VILLAGE)
+    world.sync(VILLAGE)
+    log = world[VILLAGE].ledger.parts.station_log(VILLAGE)
+    assert log is not None
+    made = heir(world, log.log_id, station=VILLAGE)
+    opening = made.sign("open_log", registry_actions.open_log(genesis=made.genesis.pack()))
+    made.lines.clear()
+    made.add(opening if honest else SignedAct(raw=opening.raw, sig=bytes(64), facts=opening.facts))
+    give(world, TOWN, made.excerpt([1]))
+    assert made.log_id.hex() in world[TOWN].ledger.parts.holdings.logs
+    assert world[TOWN].exchange.held.is_continued(log.log_id) is honest
