@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from ledger.errors import ConfigError
 from stations.cli.call import Call
 from stations.cli.democounter import play_counter
@@ -47,12 +49,18 @@ def demo(
 def _in_folder(keep: str | None, run: Callable[[Path], int]) -> int:
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="banjian-demo-", ignore_cleanup_errors=True) as folder:
-            return run(Path(folder))
+            try:
+                return run(Path(folder))
+            except KeyboardInterrupt:
+                raise click.Abort from None  # nothing of it stays
     path = Path(keep).absolute()
     if path.exists() and any(path.iterdir()):
         raise ConfigError("demo.folder", path=str(path))
     path.mkdir(parents=True, exist_ok=True)
-    return run(path)
+    try:
+        return run(path)
+    except KeyboardInterrupt:
+        raise ConfigError("demo.interrupted", path=str(path)) from None
 
 
 def _play(call: Call, plan: Plan, folder: Path, *, kept: bool, alive: bool) -> int:

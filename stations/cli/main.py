@@ -94,8 +94,9 @@ def _run(tree: Tree, args: list[str], app: App, say: Say) -> int:
         code, params = _negative_number(error, args) or _usage_message(error)
         _print_message(app, say, code, params)
         return COULD_NOT_RUN
-    except (click.Abort, KeyboardInterrupt):
-        _print_message(app, say, "cli.aborted", {})
+    except (click.Abort, KeyboardInterrupt) as error:
+        at_work = isinstance(error.__cause__ or error, KeyboardInterrupt)
+        _print_message(app, say, "cli.interrupted" if at_work else "cli.aborted", {})
         return COULD_NOT_RUN
     except BanjianError as error:
         _print_message(app, say, error.code, error.params)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import sys
 
+import click
+
 from ledger.errors import ConfigError
 
 
@@ -17,10 +19,15 @@ def ask_secret(prompt: str, twice: bool) -> str:
 
     Raises:
         ConfigError: ``cli.no_terminal`` without a terminal; ``cli.passphrase_differs``.
+        click.Abort: Ctrl-C.
     """
     if not sys.stdin.isatty():
         raise ConfigError("cli.no_terminal")
-    first = getpass.getpass(prompt)
-    if twice and getpass.getpass(f"{prompt}(2) ") != first:
+    try:
+        first = getpass.getpass(prompt)
+        again = getpass.getpass(f"{prompt}(2) ") if twice else first
+    except KeyboardInterrupt:
+        raise click.Abort from None
+    if again != first:
         raise ConfigError("cli.passphrase_differs")
     return first

@@ -15,14 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ledger.errors import BanjianError
+from ledger.errors import BanjianError, ConfigError
 from ledger.facade import Home, Ledger
 from stations.config import StationConfig
 from stations.county import work
 from stations.county.clock import DirectedClock
 from stations.county.forms import LINE_BYTES_MAX, Message, decode, encode
+from stations.county.people import roots_of
 from stations.server import StationServer
+from stations.serving.network import Network
 from stations.serving.wire import outcome_object
+from sync.line.outcome import SoFar
 
 T = TypeVar("T")
 NEVER_S = 10**7
@@ -98,7 +101,7 @@ class Actor:
             await self._stop(name)
             return None
         if message["do"] == "sync":
-            return outcome_object(await acting.server.network.sync_now())
+            return await _sync(acting.server.network)
         if message["do"] == "act" and message.get("announce"):
             # The director waits for this line to end the process in the middle of what follows.
             self._send(encode({"id": message["id"], "begun": True}))
@@ -122,6 +125,9 @@ class Actor:
 
     async def _start(self, message: Message) -> str:
         name, folder = str(message["station"]), Path(str(message["dir"]))
+        seed = message.get("seed")
+        seed = seed if isinstance(seed, int) else 0
+        _require_made_up(Home(folder), seed)
         upstream = message.get("upstream")
         clock = DirectedClock(os.urandom(16))
         ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -141,10 +147,9 @@ class Actor:
             keeps_in_step=False,
         )
         stop = asyncio.Event()
-        seed = message.get("seed")
         acting = Acting(
             name=name, home=Home(folder), clock=clock, server=server, stop=stop,
-            task=asyncio.create_task(server.run(stop)), seed=seed if isinstance(seed, int) else 0, address="",
+            task=asyncio.create_task(server.run(stop)), seed=seed, address="",
         )  # fmt: skip
         self._set(acting, message)
         tasks: tuple[asyncio.Future[object], ...] = (acting.task, ready)  # type: ignore[assignment]
@@ -159,6 +164,27 @@ class Actor:
         acting = self._acting.pop(name)
         acting.stop.set()
         await acting.task
+
+
+def _require_made_up(home: Home, seed: int) -> None:
+    """Refuse to serve the ledger of an office: here the time is what the director says.
+
+    Raises:
+        ConfigError: ``demo.other_ledger``.
+    """
+    with Ledger.open(home, write=False) as ledger:
+        if {*ledger.genesis.root_public_keys} != {one.public_key for one in roots_of(seed)}:
+            raise ConfigError("demo.other_ledger", path=str(home.path))
+
+
+async def _sync(network: Network) -> dict[str, object]:
+    """Sync now; a failure tells, too, how many bytes went out before it."""
+    told: list[SoFar] = []
+    try:
+        return outcome_object(await network.sync_now(told.append))
+    except BanjianError as error:
+        error.params = {**error.params, "sent_bytes": told[-1].sent_bytes if told else 0}
+        raise
 
 
 async def _run() -> None:

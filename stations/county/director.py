@@ -162,7 +162,8 @@ class Director:
         case.token = case.token or done["token"]
         self.memory.acted(case, step.station, offered_to=str(step.facts.get("to", "")))
         self.acts += 1
-        self.acts_below += not self.plan.place(step.station).has_below
+        goes_by_line = step.station not in self.by_stick
+        self.acts_below += goes_by_line and not self.plan.place(step.station).has_below
 
     # --- syncs -------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from ledger.formats.keys import X25519, Ed25519Signer, Signer, prove_possession
 from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from stations.config import write_config
-from stations.county.people import REGISTRAR_NO, Person, signer_of
+from stations.county.people import REGISTRAR_NO, Person, roots_of, signer_of
 from stations.county.plan import Place, Plan
 from sync.certs.credentials import CountyCa, prepare_county, read_ca, write_own
 from sync.certs.pki import issue_leaf, new_csr
@@ -51,7 +51,7 @@ def found_county(
             registrar_no=REGISTRAR_NO,
             registrar_name="李登记",
         ),
-        roots=[signer_of(f"root-{number}", seed=plan.seed) for number in (1, 2, 3)],
+        roots=roots_of(plan.seed),
         registrar=registrar,
         clock=clock,
         randomness=randomness,

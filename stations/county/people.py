@@ -62,6 +62,11 @@ def signer_of(label: str, *, seed: int) -> Signer:
     return Ed25519Signer.from_seed(seed_of(label, seed=seed))
 
 
+def roots_of(seed: int) -> list[Signer]:
+    """Return the root keys of the made-up county: by them its ledger is known from that of an office."""
+    return [signer_of(f"root-{number}", seed=seed) for number in (1, 2, 3)]
+
+
 def person_name(rng: random.Random) -> str:
     """Return a made-up name."""
     return rng.choice(_FAMILY) + "".join(rng.choice(_GIVEN) for _ in range(rng.choice((1, 2, 2))))

@@ -41,11 +41,11 @@ class Wire:
     """What went over the lines of the stations that have none below them.
 
     Attributes:
+        sent_bytes: compressed bytes upward, those of sessions whose line broke as well.
         failed_at: syncs that broke off and were begun again, by station.
     """
 
     sent_bytes: int = 0
-    received_bytes: int = 0
     syncs: int = 0
     failed_at: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
@@ -168,6 +168,7 @@ class Stage:
             except Refusal as error:
                 if error.code not in _BROKEN:
                     raise
+                self._count_sent(station, error.params.get("sent_bytes", 0))
                 if error.code == BUSY:
                     await asyncio.sleep(BUSY_PAUSE_S)
                 else:
@@ -236,10 +237,12 @@ class Stage:
 
     def _count(self, station: str, found: Mapping[str, object]) -> None:
         self.wire.syncs += 1
-        if not self.plan.place(station).has_below:
-            self.wire.sent_bytes += cast(int, found["sent_bytes"])
-            self.wire.received_bytes += cast(int, found["received_bytes"])
+        self._count_sent(station, found["sent_bytes"])
         self.wire.notes += [f"{station} {note}" for note in cast(Iterable[str], found["notes"])]
+
+    def _count_sent(self, station: str, count: object) -> None:
+        if not self.plan.place(station).has_below:
+            self.wire.sent_bytes += int(str(count))
 
 
 def _skew(place: Place, seed: int) -> int:

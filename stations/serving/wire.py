@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from typing import cast
 
 from ledger import errors
@@ -166,8 +167,7 @@ def outcome_object(outcome: Outcome) -> dict[str, object]:
 
 def encode_broken_off(error: BanjianError, by_now: SoFar) -> str:
     """Return the answer to a sync that was asked for and broke off after it had brought something."""
-    brought = {"sessions": by_now.sessions, "sent": by_now.sent, "stored": by_now.stored}
-    return json.dumps({"failure": error_object(error), "so_far": brought}, ensure_ascii=False)
+    return json.dumps({"failure": error_object(error), "so_far": asdict(by_now)}, ensure_ascii=False)
 
 
 def decode_outcome(text: str, told: Callable[[SoFar], None] | None = None) -> Outcome:
@@ -185,7 +185,7 @@ def decode_outcome(text: str, told: Callable[[SoFar], None] | None = None) -> Ou
     failure, by_now = answer.get("failure"), answer.get("so_far")
     try:
         if isinstance(failure, dict) and isinstance(by_now, dict):
-            brought = SoFar(**{name: int(str(by_now[name])) for name in ("sessions", "sent", "stored")})
+            brought = SoFar(**{one.name: int(str(by_now[one.name])) for one in fields(SoFar)})
             if told is not None:
                 told(brought)
             raise error_of(failure)

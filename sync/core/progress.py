@@ -15,6 +15,7 @@ class Progress:
     Attributes:
         whole: whether it has ended well; one whose line broke has stored what was whole.
         sent: packages that were sent.
+        sent_bytes: compressed bytes of them and of what was asked, as far as they left; 0 on a stick.
         stored: records that were new here.
         feed_number: items of the feed that are held.
         feed_size: items that it has.
@@ -24,6 +25,7 @@ class Progress:
 
     whole: bool = False
     sent: int = 0
+    sent_bytes: int = 0
     stored: int = 0
     feed_number: int = 0
     feed_size: int = 0

@@ -98,7 +98,6 @@ class Caller:
         self._budget = budget
         self._stations: dict[str, StationId] = {}
         self._guesses: dict[StationId, Guesses] = {}
-        self._sent_bytes = 0
         self._received = Received()
         self._done: list[Progress] = []
         self._told: Callable[[SoFar], None] | None = None
@@ -116,8 +115,7 @@ class Caller:
                 store's own reasons.
             BanjianError: what the upstream refused; ``tls.*``.
         """
-        self._sent_bytes, self._received = 0, Received()
-        self._done, self._told = [], told
+        self._received, self._done, self._told = Received(), [], told
         refused: set[str] = set()
         address = await self._first_that_answers(refused)
         divergent: list[tuple[LogId, int]] = []
@@ -159,7 +157,6 @@ class Caller:
         return outcome_of(
             self._done,
             torn=tears.count,
-            sent_bytes=self._sent_bytes,
             received_bytes=self._received.bytes,
         )
 
@@ -291,7 +288,11 @@ class Caller:
         try:
             http = self._desk.http(self._stations[address])
             async with http.post(
-                url, data=self._body(sections, own), headers=headers, timeout=TIMEOUT, allow_redirects=False
+                url,
+                data=self._body(requester.progress, sections, own),
+                headers=headers,
+                timeout=TIMEOUT,
+                allow_redirects=False,
             ) as response:
                 if response.status != _OK:
                     told = decode_problem(await response.content.read(PROBLEM_BYTES_MAX))
@@ -305,12 +306,14 @@ class Caller:
                 raise own[0] from error
             raise tls_failure(error) or StoreError("sync.torn", address=address) from error
 
-    async def _body(self, sections: Iterator[bytes], own: list[BanjianError]) -> AsyncIterator[bytes]:
+    async def _body(
+        self, progress: Progress, sections: Iterator[bytes], own: list[BanjianError]
+    ) -> AsyncIterator[bytes]:
         """Yield the request; ``own`` takes why it could not be made."""
         packer = Packer()
         while (section := await self._next(sections, own)) is not None:
             data = packer.pack(section)
-            self._sent_bytes += len(data)
+            progress.sent_bytes += len(data)
             yield data
         yield packer.end()
 

@@ -42,6 +42,7 @@ class SoFar:
     sessions: int
     sent: int
     stored: int
+    sent_bytes: int
 
     def __bool__(self) -> bool:
         """Whether it is worth telling."""
@@ -52,11 +53,14 @@ def so_far(done: Sequence[Progress]) -> SoFar:
     """Return what the sessions of a call have brought by now, whole ones and those that broke."""
     whole = [one for one in done if one.whole]
     return SoFar(
-        sessions=len(whole), sent=sum(one.sent for one in whole), stored=sum(one.stored for one in done)
+        sessions=len(whole),
+        sent=sum(one.sent for one in whole),
+        stored=sum(one.stored for one in done),
+        sent_bytes=sum(one.sent_bytes for one in done),
     )
 
 
-def outcome_of(done: Sequence[Progress], *, torn: int, sent_bytes: int, received_bytes: int) -> Outcome:
+def outcome_of(done: Sequence[Progress], *, torn: int, received_bytes: int) -> Outcome:
     """Return what a call brought that has ended well; arguments as the attributes of ``Outcome``."""
     whole = [one for one in done if one.whole]
     # What only the next session could settle, and did, is nobody's business.
@@ -68,7 +72,7 @@ def outcome_of(done: Sequence[Progress], *, torn: int, sent_bytes: int, received
         torn=torn,
         sent=brought.sent,
         stored=brought.stored,
-        sent_bytes=sent_bytes,
+        sent_bytes=brought.sent_bytes,
         received_bytes=received_bytes,
         notes=tuple(dict.fromkeys(code for code in codes if code in last or code not in PASSING)),
         sealed=tuple(pair for one in done for pair in one.sealed),

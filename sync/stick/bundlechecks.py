@@ -1,4 +1,4 @@
-"""What a package that came on a stick must be beyond reaching its signed root, since nobody vouches for it.
+"""What is asked of sections of a stick beyond what they prove by themselves, since nobody vouches for it.
 
 Source: docs/protocol.md, "Bundle".
 """
@@ -8,13 +8,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ledger.errors import AuthorityError, DataError
+from ledger.errors import AuthorityError, BanjianError, DataError
 from ledger.facade.peering.exchange import Exchange
-from ledger.formats.bundle import BundleHeader, OpenedPart, open_part, read_bundle_header
+from ledger.formats.bundle import (
+    SECTION_BRANCH,
+    SECTION_EXCERPT,
+    SECTION_PACKAGE,
+    BundleHeader,
+    OpenedPart,
+    Section,
+    open_part,
+    read_bundle_header,
+)
 from ledger.formats.entry import entry_hash
 from ledger.formats.frame import split_frame
-from ledger.known.verified import VerifiedRecord
-from sync.core.ingest import PreparedPackage
+from ledger.known.verified import KeyFinder, VerifiedRecord
+from ledger.types import LedgerId
+from sync.core import framing
+from sync.core.ingest import Prepared, PreparedPackage, prepare
+from sync.stick.bundleforms import plain
+from sync.stick.bundlereport import without_frames
+
+RECORDS = {
+    SECTION_PACKAGE: framing.PACKAGE,
+    SECTION_BRANCH: framing.BRANCH,
+    SECTION_EXCERPT: framing.EXCERPT,
+}
+"""Kinds with records in them, and what a session calls the same."""
 
 
 def check_registry(records: Iterable[VerifiedRecord], *, held: int) -> None:
@@ -92,3 +112,18 @@ def open_own_part(exchange: Exchange, raw: bytes) -> OpenedPart:
         return open_part(raw, seed)
     except AuthorityError as error:
         raise AuthorityError("bundle.other_key", receiver=header.receiver) from error
+
+
+def prepared(section: Section, *, ledger_id: LedgerId, public_key: KeyFinder) -> Prepared | BanjianError:
+    """Return the records of a section, verified, or why there are none; may run on any core.
+
+    Args:
+        section: of a kind in ``RECORDS``.
+        ledger_id: of the ledger.
+        public_key: finds the key of a log or person.
+    """
+    try:
+        framed = framing.Section(RECORDS[section.kind], plain(section))
+        return prepare(framed, ledger_id=ledger_id, public_key=public_key)
+    except BanjianError as error:
+        return without_frames(error)

@@ -13,7 +13,15 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from typing import NamedTuple
 
-from ledger.errors import AuthorityError, DataError, EncodingError, ForkError, GapError, InputError
+from ledger.errors import (
+    AuthorityError,
+    BanjianError,
+    DataError,
+    EncodingError,
+    ForkError,
+    GapError,
+    InputError,
+)
 from ledger.facade.base.peers import Contact
 from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.heldstates import ReceiptLine
@@ -21,10 +29,8 @@ from ledger.facade.peering.exchange import Exchange
 from ledger.formats.bundle import (
     SECTION_ATTACHED,
     SECTION_ATTACHMENT,
-    SECTION_BRANCH,
     SECTION_CHECKPOINT,
     SECTION_COUNTY,
-    SECTION_EXCERPT,
     SECTION_FEED,
     SECTION_HELLO,
     SECTION_PACKAGE,
@@ -35,11 +41,10 @@ from ledger.formats.genesis import LogGenesis
 from ledger.known.opening import opening_genesis
 from ledger.known.verified import VerifiedRecord
 from ledger.types import LogId, StationId
-from sync.core import framing
 from sync.core.besideline import is_elsewhere
-from sync.core.ingest import Prepared, PreparedExcerpt, PreparedPackage, prepare
+from sync.core.ingest import Prepared, PreparedExcerpt, PreparedPackage
 from sync.core.messages import Hello, decode_county, decode_hello
-from sync.stick.bundlechecks import behind, check_bodies, check_registry, open_own_part
+from sync.stick.bundlechecks import RECORDS, behind, check_bodies, check_registry, open_own_part, prepared
 from sync.stick.bundleforms import decode_feed, plain
 from sync.stick.bundlereport import NotTaken, PartReport
 from sync.stick.stickanswer import TakingStore, take_section
@@ -48,19 +53,13 @@ from sync.stick.stickword import Signed, diverging, entries_of, expected_of, sai
 
 IN_FLIGHT_MAX = 6
 """Sections that are verified while an earlier one is stored."""
-_FRAMED = {
-    SECTION_PACKAGE: framing.PACKAGE,
-    SECTION_BRANCH: framing.BRANCH,
-    SECTION_EXCERPT: framing.EXCERPT,
-}
-"""Kinds with records in them, and what a session calls the same."""
 
 
 class _Read(NamedTuple):
     """A section on its way in, with what becomes of its records on another core."""
 
     section: Section
-    prepared: Future[Prepared] | None
+    prepared: Future[Prepared | BanjianError] | None
 
 
 class PartReader:
@@ -165,16 +164,10 @@ class PartReader:
 
     def _begin(self, section: Section) -> _Read:
         """Have the records of a section verified on whichever core is free."""
-        kind = _FRAMED.get(section.kind)
-        if kind is None:
+        if section.kind not in RECORDS:
             return _Read(section, None)
         ledger_id, finder = self._exchange.held.ledger_id, self._exchange.public_key
-
-        def work() -> Prepared:
-            framed = framing.Section(kind, plain(section))
-            return prepare(framed, ledger_id=ledger_id, public_key=finder)
-
-        return _Read(section, self._cores.submit(work))
+        return _Read(section, self._cores.submit(prepared, section, ledger_id=ledger_id, public_key=finder))
 
     def _drain(self, flying: deque[_Read], left: int) -> Iterator[int]:
         """Take sections in their order until no more than some are under way."""
@@ -278,7 +271,9 @@ class PartReader:
 
     # --- records -----------------------------------------------------------------------------------------
 
-    def _take_records(self, found: Prepared) -> None:
+    def _take_records(self, found: Prepared | BanjianError) -> None:
+        if isinstance(found, BanjianError):
+            raise found
         if isinstance(found, PreparedPackage):
             self._take_package(found)
         elif isinstance(found, PreparedExcerpt):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ledger.errors import BanjianError
 from ledger.formats.bundle import BundleHeader, Manifest
@@ -12,6 +13,18 @@ TOO_EARLY = frozenset(("package.gap", "sync.branch_gap", "bundle.registry_behind
 """Codes of what can be taken once something else has come."""
 
 
+_E = TypeVar("_E", bound=BanjianError)
+
+
+def without_frames(error: _E) -> _E:
+    """Return an error without the calls that it came through: as long as it is kept, they keep what was read.
+
+    A section that is refused may be 32 MiB long, and a part holds thousands.
+    """
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotTaken:
     """A section that was not taken, and why."""
@@ -19,6 +32,10 @@ class NotTaken:
     error: BanjianError
     log_id: LogId = NO_LOG
     first_seq: int = 0
+
+    def __post_init__(self) -> None:
+        """Keep the reason alone."""
+        without_frames(self.error)
 
     @property
     def code(self) -> str:

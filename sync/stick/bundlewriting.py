@@ -148,7 +148,8 @@ def write_bundle(
 
     Raises:
         AuthorityError: ``bundle.unrelated`` when the receiver stands neither above nor below this station;
-            ``bundle.closed`` when it was closed and this is no acknowledgement; ``bundle.no_key`` when no key
+            ``bundle.closed`` when it was closed and this is no acknowledgement; ``bundle.coming_back`` while
+            the end of the registry may be lost here, the same; ``bundle.no_key`` when no key
             of it is enrolled.
     """
     writer = _Writer(exchange, order, randomness)
@@ -177,6 +178,9 @@ class _Writer:
         if self._way == "down" and not order.acknowledge and exchange.held.is_closed(order.receiver):
             # As in sessions. What it still brings is taken, and it is told so.
             raise AuthorityError("bundle.closed", station=order.receiver)
+        if self._way == "down" and not order.acknowledge and exchange.is_coming_back():
+            # It may lack the very act that ended the key: of a machine that was stolen, perhaps.
+            raise AuthorityError("bundle.coming_back", station=order.receiver)
         key = exchange.carried.key_of(order.receiver)
         if key is None:
             raise AuthorityError("bundle.no_key", station=order.receiver)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 import random
 import sys
 from pathlib import Path
@@ -17,8 +18,10 @@ from ledger.registry.station import LEVELS
 from ledger.stationid import is_station_id
 from stations.county.actor import Actor
 from stations.county.choosing import choose_plants
+from stations.county.clock import DirectedClock
 from stations.county.digest import acts_digest
 from stations.county.forms import Message
+from stations.county.founding import found_county, home_of
 from stations.county.hours import at, is_working_day, later, local, next_open
 from stations.county.links import Line
 from stations.county.memory import Case, Memory
@@ -211,3 +214,22 @@ def test_a_ledger_that_the_audit_did_not_come_to_has_no_good_verdict(
     verdicts = asyncio.run(verify([tmp_path / "one", tmp_path / "two", tmp_path / "three"]))
     assert [Path(one.path).name for one in verdicts] == ["one", "two", "three"]
     assert all(one.exit_code == 1 for one in verdicts)
+
+
+async def test_a_ledger_that_is_not_of_this_county_is_not_served_under_a_clock_that_somebody_sets(
+    tmp_path: Path,
+):
+    plan = make_plan(seed=1)
+    homes = {place.station: home_of(tmp_path, place) for place in plan.places}
+    people = {place.station: staff_of(place, seed=1) for place in plan.places}
+    clock = DirectedClock(bytes(16))
+    clock.set(at(plan.days[0], "08:00"), 0)
+    found_county(plan, homes, people, clock=clock, randomness=os.urandom)
+    told: list[bytes] = []
+    actor = Actor(told.append)
+    start: Message = {"do": "start", "station": plan.county.station, "listen": True, "now": 4_102_444_800_000}
+    for seed in (2, 1):
+        await actor.answer({**start, "id": seed, "dir": str(homes[plan.county.station].path), "seed": seed})
+    await actor.end()
+    refused, served = map(json.loads, told)
+    assert refused["error"]["code"] == "demo.other_ledger" and "result" in served

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.facade.base.synctables import MERGED
-from ledger.facade.transfer.mergelog import MERGE_TRACK
+from ledger.facade.transfer.mergedrows import MERGE_TRACK
 from ledger.formats.entry import entry_hash
 from ledger.formats.frame import split_frame
 from ledger.formats.merge import MERGE_LEAF, FrameLeaf, decode_merge_leaf

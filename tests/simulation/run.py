@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+import traceback
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,10 +61,20 @@ def run_seed(seed: str, *, plan: Plan | None = None, settings: Mapping[str, str]
     world = new_world(seed, plan=plan, settings=settings)
     try:
         with world.running():
-            rounds = world.loop.run_until_complete(_story(world))
+            rounds = world.loop.run_until_complete(_whole_story(world))
             return _result(world, rounds, time.process_time() - began)
     finally:
         shutil.rmtree(world.folder, ignore_errors=True)
+
+
+async def _whole_story(world: World) -> int:
+    """Tell the story; what breaks it off is a violation like any other, and the next seed has its turn."""
+    try:
+        return await _story(world)
+    except Exception as error:  # a bug may raise anything
+        traceback.print_exc()
+        world.violations.append(f"the story broke off: {type(error).__name__}: {error}")
+        return 0
 
 
 async def _story(world: World) -> int:

@@ -13,8 +13,8 @@ from ledger.errors import DataError, StoreError
 from ledger.facade.base.synctables import FORK, MERGED, SYNC_FINDINGS, SYNC_TABLES
 from ledger.facade.logs.opening import BRANCH_MARK, HeldLog
 from ledger.facade.logs.ownlog import OwnLog
-from ledger.facade.transfer.mergedrows import merged_differ, remake_merged
-from ledger.facade.transfer.mergelog import MERGE_TRACK, MergeLog
+from ledger.facade.transfer.mergedrows import MERGE_TRACK, merged_differ, remake_merged
+from ledger.facade.transfer.mergelog import MergeLog
 from ledger.formats.entry import Entry, entry_hash, sig_hash
 from ledger.formats.frame import encode_frame, split_frame
 from ledger.formats.genesis import LogKind
@@ -55,8 +55,18 @@ class Office:
                 tx.insert(schema.LOGS, [row])
             tx.append(self.own.name, 1, [("open_log", self.merge.frames[0])])
             tx.upsert(schema.HEADS, [(self.own.name, 1, entry_hash(entry), NOW_MS)])
+        self.open()
+
+    def open(self) -> None:
+        """Begin as a process does that opens the ledger."""
         # The writer signs; none of these tests lets it.
-        self.merging = MergeLog(store=self.store, own={self.own.name: self.own}, writer=None)  # type: ignore[arg-type]
+        self.merging = MergeLog(
+            store=self.store, own={self.own.name: self.own}, merge_logs=self.held, writer=None  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def held(self) -> list[HeldLog]:
+        """Return the merge log as the ledger holds it."""
+        return [HeldLog(name=self.own.name, genesis=self.merge.genesis, own=True, state="")]
 
     def arrive(self, name: str, count: int, tx: WriteTx) -> None:
         """Store the next frames of a log, with its tree."""
@@ -154,7 +164,7 @@ def check_office(office: Office) -> None:
 
 def check_remade(office: Office) -> None:
     """The table of places follows from the leaves: dropped or spoilt, it is told and made again."""
-    logs = [HeldLog(name=office.own.name, genesis=office.merge.genesis, own=True, state="")]
+    logs = office.held()
     with office.store.read() as tx:
         before = places(tx)
         assert merged_differ(tx, logs) == 0
@@ -169,6 +179,18 @@ def check_remade(office: Office) -> None:
         remake_merged(tx, logs)
         assert merged_differ(tx, logs) == 0
         assert places(tx) == before
+        for place in (0, 1, tx.tracked(MERGE_TRACK) + 77):
+            move_place(tx, place)
+            assert merged_differ(tx, logs) == 1
+            remake_merged(tx, logs)
+            assert merged_differ(tx, logs) == 0
+
+
+def move_place(tx: WriteTx, place: int) -> None:
+    """Have the store remember another place, or none, as whoever edits the file can."""
+    tx.untrack(MERGE_TRACK)
+    if place:
+        tx.track(MERGE_TRACK, place)
 
 
 def places(tx: ReadTx) -> dict[tuple[str, int], tuple[str, int]]:
@@ -291,3 +313,47 @@ def test_a_log_whose_end_contradicts_itself_is_not_continued(backend: Backend) -
     with pytest.raises(StoreError, match=r"log\.head"):
         office.merging.run(lambda: NOW_MS)
     assert office.leaves() == []
+
+
+@pytest.mark.parametrize("moved", [-1_000, -3, 2, 1_000])
+@pytest.mark.parametrize("limit", [5, 1_000])
+def test_naming_goes_on_where_it_ended_wherever_the_remembered_place_was_moved(
+    backend: Backend, moved: int, limit: int
+) -> None:
+    """Moved forward, records were never named; moved back or gone, their rows were in each other's way."""
+    office = Office(backend.open(tables=SYNC_TABLES))
+    for name, count in (("registry", 2), ("one", 6), ("two", 4)):
+        with office.store.write() as tx:
+            office.arrive(name, count, tx)
+        office.merging.run(lambda: NOW_MS, limit=limit)
+    with office.store.write() as tx:
+        move_place(tx, max(0, tx.tracked(MERGE_TRACK) + moved))
+        office.arrive("one", 3, tx)
+        office.arrive("catalogue", 2, tx)
+        office.arrive("three", 2, tx)
+    office.open()
+    assert office.merging.run(lambda: NOW_MS, limit=limit) == 3 + 1 + 2
+    assert office.merging.run(lambda: NOW_MS, limit=limit) == 0
+    check_office(office)
+
+
+def test_what_was_passed_over_is_named_behind_what_came_after_it(backend: Backend) -> None:
+    """Moved while the county ran: records of another log that came later were named, and these were not."""
+    office = Office(backend.open(tables=SYNC_TABLES))
+    with office.store.write() as tx:
+        office.arrive("one", 3, tx)
+    office.merging.run(lambda: NOW_MS)
+    with office.store.write() as tx:
+        office.arrive("two", 2, tx)
+        move_place(tx, tx.records(after=0, limit=1_000)[-1].position)
+        office.arrive("three", 2, tx)
+    office.merging.run(lambda: NOW_MS)
+    office.open()
+    assert office.merging.run(lambda: NOW_MS) == 2
+    office.open()
+    assert office.merging.run(lambda: NOW_MS) == 0
+    with office.store.read() as tx:
+        assert merged_differ(tx, office.held()) == 0
+        named = [decode_merge_leaf(raw) for raw in office.leaves()]
+    frames = [(leaf.log_id, leaf.seq) for leaf in named if isinstance(leaf, FrameLeaf)]
+    assert sorted(frames) == sorted((log.log_id, seq) for log, seq, _ in office.arrived)

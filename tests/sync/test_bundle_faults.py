@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -31,10 +32,11 @@ from ledger.formats.bundle import (
 )
 from ledger.formats.keys import X25519, key_id
 from ledger.formats.package import decode_package, encode_package
+from ledger.limits import BUNDLE_SECTION_BYTES_MAX
 from ledger.types import StationId
 from stations.kept.sticks import find_files
 from sync.core.messages import decode_hello
-from sync.stick.bundleforms import plain
+from sync.stick.bundleforms import compressed, plain
 from sync.stick.bundlereading import IN_FLIGHT_MAX, PartReader
 from sync.stick.bundlereport import PartReport
 from tests.sync.sticks import StickWorld
@@ -486,3 +488,22 @@ def test_records_are_verified_on_the_cores_within_bounds(world: StickWorld, tmp_
     assert 1 < cores.most <= IN_FLIGHT_MAX + 1
     assert reader.report.new == 702 and not reader.report.not_taken
     assert world.digest(TOWN, case) == world.digest(VILLAGE, case)
+
+
+@pytest.mark.parametrize("kind", [SECTION_PACKAGE, SECTION_HELLO, SECTION_FEED])
+def test_a_part_whose_sections_swell_takes_no_more_memory_for_having_many(
+    world: StickWorld, tmp_path: Path, kind: str
+) -> None:
+    """A kilobyte each that is 32 MiB of nothing: whoever knows the receiver's public key makes them."""
+    (file,) = world.export(VILLAGE, TOWN, tmp_path / "stick")
+    header, manifest, _ = opened(world, TOWN, file.read_bytes())
+    swelling = compressed(kind, bytes(BUNDLE_SECTION_BYTES_MAX))
+    peaks = []
+    for count in (8, 24):
+        raw = sealed(world, header, manifest, [swelling] * count)
+        tracemalloc.start()
+        report = read(world, TOWN, raw)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert isinstance(report, PartReport) and len(report.not_taken) == count
+    assert peaks[1] < peaks[0] + BUNDLE_SECTION_BYTES_MAX

@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from audit.checking.verify import verify_ledger
+from ledger.errors import AuthorityError
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.base.synctables import SYNC_MARKS
 from ledger.facade.logs.comingback import IN_STEP
 from ledger.facade.peering.between import stations_behind, sync_status
 from ledger.registry import actions as registry_actions
 from ledger.types import StationId
+from stations.kept.sticks import acknowledge
+from stations.office.enrolling import retirement
+from tests.sync.sticks import StickWorld
 from tests.sync.test_county_reopened import reopen
 from tests.sync.test_forks import copy, findings, put_back
 from tests.sync.test_put_back_silently import AHEAD
@@ -55,9 +59,7 @@ def test_what_was_opened_in_between_comes_back(world: World, told: bool, running
     assert behind(world) == []
     county = world[COUNTY].ledger
     assert county.knowledge.registry.certificates_end_ms(VILLAGE) == end_ms
-    county.open_county_log("registry", COUNTY, signer("root 0"))
-    county.open_county_log("catalogue", COUNTY, world.registrar)
-    county.open_county_log("merge", COUNTY, world.registrar)
+    reopened(world)
     for station in (TOWN, TOWN_2, TOWN):
         world.sync(station)
         # What the merge log had meanwhile may be lost, and is told as that.
@@ -89,6 +91,13 @@ def in_step(world: World) -> dict[str, object]:
     return {name.removeprefix(IN_STEP): at for name, at in marks.items() if name.startswith(IN_STEP)}
 
 
+def reopened(world: World) -> None:
+    county = world[COUNTY].ledger
+    county.open_county_log("registry", COUNTY, signer("root 0"))
+    county.open_county_log("catalogue", COUNTY, world.registrar)
+    county.open_county_log("merge", COUNTY, world.registrar)
+
+
 def synced(world: World, *stations: StationId) -> None:
     for station in stations:
         for _ in range(3):
@@ -97,3 +106,30 @@ def synced(world: World, *stations: StationId) -> None:
 
 def behind(world: World) -> list[StationId]:
     return stations_behind(world[COUNTY].ledger, COUNTY)
+
+
+def test_a_county_on_its_way_back_writes_nothing_to_a_key_that_may_have_ended(tmp_path: Path) -> None:
+    """The act that ended it lies behind the backup: a stolen machine could open what was written."""
+    world = StickWorld.after(settled(TOWN, VILLAGE), tmp_path)
+    image = copy(world, COUNTY, "image")
+    county = world[COUNTY].ledger
+    (key,) = county.knowledge.registry.service_keys(VILLAGE, "bundle")
+    county.register("retire_key", retirement(county, key.key_id, "compromised"), world.registrar)
+    synced(world, TOWN)
+    put_back(world, COUNTY, image)
+    (world[COUNTY].path / RESTORED_MARKER).touch()
+    stick = tmp_path / "stick"
+    world.export(VILLAGE, COUNTY, stick)
+    assert world.take(COUNTY, stick).complete
+    with pytest.raises(AuthorityError, match="coming_back"):
+        world.export(COUNTY, VILLAGE, stick)
+    place = world[COUNTY]
+    assert acknowledge(
+        place.exchange, stick, VILLAGE, now_ms=place.clock.now_ms(), version="", randomness=place.randomness
+    )
+    synced(world, TOWN)
+    reopened(world)
+    with pytest.raises(AuthorityError, match="no_key"):
+        world.export(COUNTY, VILLAGE, stick)
+    assert world.export(COUNTY, TOWN, stick)
+    world.close()

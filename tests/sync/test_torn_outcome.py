@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,10 @@ def test_what_came_in_sessions_that_broke_counts(world: World) -> None:
     outcome = asyncio.run(story())
     assert outcome.torn > 1
     assert outcome.stored == held(world, VILLAGE) == held(world, COUNTY)
-    assert told[-1] == SoFar(sessions=outcome.sessions, sent=outcome.sent, stored=outcome.stored)
+    assert told[-1] == SoFar(
+        sessions=outcome.sessions, sent=outcome.sent, stored=outcome.stored, sent_bytes=outcome.sent_bytes
+    )
+    assert all(before.sent_bytes < after.sent_bytes for before, after in pairwise(told))
     assert len(told) == outcome.sessions + outcome.torn
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from ledger.errors import StoreError
@@ -193,7 +194,9 @@ def load_parts(
         succession=succession, fold=fold, knowledge=knowledge, own=own, book=book,
         reader=Reader(knowledge, book, vault), desk=desk, grants=grants,
         rules=rules, writer=writer, case_keys=case_keys, home=home, feeds=feeds,
-        merge_log=MergeLog(store=store, own=own, writer=writer),
+        merge_log=MergeLog(
+            store=store, own=own, merge_logs=partial(holdings.of_kind, "merge"), writer=writer
+        ),
         county_seen=CountySeen(knowledge.registry), county=county, main_station=station,
     )  # fmt: skip
 

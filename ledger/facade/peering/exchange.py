@@ -201,6 +201,10 @@ class Exchange:
                 for held, size in more:
                     note_reopened_early(tx, held, size, station=station, now_ms=self._clock.now_ms())
 
+    def is_coming_back(self) -> bool:
+        """Whether a log of the county was given up here that nobody has opened anew: its end may be lost."""
+        return waits_for_below(self._parts.holdings)
+
     def behind(self) -> tuple[int, list[StationId]]:
         """Return when logs were given up here last, and who below has not been heard to the end since."""
         with self._store.read() as tx:

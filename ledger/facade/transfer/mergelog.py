@@ -21,8 +21,9 @@ from ledger.facade.base.synctables import MERGED
 from ledger.facade.cases.writing import Writer
 from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.logs.histories import load_branch
-from ledger.facade.logs.opening import BRANCH_MARK
+from ledger.facade.logs.opening import BRANCH_MARK, HeldLog
 from ledger.facade.logs.ownlog import OwnLog, newest_checkpoint, stored_nodes
+from ledger.facade.transfer.mergedrows import MERGE_TRACK, is_place_lost, named_upto, remake_merged
 from ledger.formats.checkpoint import read_checkpoint
 from ledger.formats.entry import entry_hash
 from ledger.formats.excerpt import ExcerptContent
@@ -36,8 +37,6 @@ from ledger.store.contract import NewRecord, ReadTx, Store, WriteTx
 from ledger.store.tables import Range, Row, Where
 from ledger.types import LogId
 
-MERGE_TRACK: Final = "merge_log"
-"""Name under which the store keeps how far the records are named."""
 BATCH_RECORDS: Final = 1_000
 """Records that are named in one transaction."""
 
@@ -67,13 +66,23 @@ class MergeLog:
     Args:
         store: the open store.
         own: the own logs of this installation; one of them may be a merge log, also later.
+        merge_logs: those held here, in the order in which they continue each other.
         writer: signs and keeps checkpoints.
     """
 
-    def __init__(self, *, store: Store, own: Mapping[str, OwnLog], writer: Writer) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        own: Mapping[str, OwnLog],
+        merge_logs: Callable[[], Sequence[HeldLog]],
+        writer: Writer,
+    ) -> None:
         self._store = store
         self._own = own
+        self._merge_logs = merge_logs
         self._writer = writer
+        self._found = False
 
     @property
     def log(self) -> OwnLog | None:
@@ -124,12 +133,24 @@ class MergeLog:
             StoreError: as ``catch_up``; what was named before stays named.
         """
         log = self._require()
+        self._find_place()
         before = self._size(log)
         while True:
             with self._store.write() as tx:
                 if not self.catch_up(tx, now_ms(), limit=limit):
                     break
         return self._size(log) - before
+
+    def _find_place(self) -> None:
+        """Look once whether naming goes on where it ended: somebody may have moved that place in the file."""
+        if self._found:
+            return
+        with self._store.read() as tx:
+            lost = is_place_lost(tx)
+        if lost:
+            with self._store.write() as tx:
+                remake_merged(tx, self._merge_logs())
+        self._found = True
 
     def sign(self) -> bytes:
         """Return the checkpoint of everything named so far, signed and stored; the stored one if none is new.
@@ -292,8 +313,10 @@ def _leaves_of(
         if kind in COUNTY_KINDS and not branch:
             leaves.append(_head_leaf(tx, name, kind, size=run[-1].seq, now_ms=now_ms))
             continue
-        runs.append((name, run[0].seq, len(run), end.name, end.size + 1 + len(leaves)))
-        leaves += _frame_leaves(tx, run, now_ms)
+        named = named_upto(tx, name)
+        if unnamed := [record for record in run if record.seq > named]:
+            runs.append((name, unnamed[0].seq, len(unnamed), end.name, end.size + 1 + len(leaves)))
+            leaves += _frame_leaves(tx, unnamed, now_ms)
     return leaves, runs
 
 
