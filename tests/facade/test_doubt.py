@@ -60,6 +60,12 @@ def lose_log_keys(place: Path, clock: FakeClock) -> None:
         path.unlink()
 
 
+def restore_by_the_book(place: Path, clock: FakeClock) -> None:
+    """A backup holds no keys of logs: they are gone with the machine."""
+    mark_restored(place, clock)
+    lose_log_keys(place, clock)
+
+
 def swap_log_keys(place: Path, clock: FakeClock) -> None:
     """Lay the key of one log where another log's is looked for, and the other way round."""
     one, other, *_ = sorted(Home(place).secrets_dir.glob("log-*.key"))
@@ -86,6 +92,7 @@ def lose_sentinels(place: Path, clock: FakeClock) -> None:
         (mark_restored, "log.restored", "restored"),
         (move_to_another_machine, "log.machine_changed", "cloned"),
         (lose_log_keys, "log.key_missing", "lost"),
+        (restore_by_the_book, "log.restored", "restored"),
         (swap_log_keys, "log.key_other", "lost"),
         (flip_a_bit, "log.key_other", "lost"),
         (lose_sentinels, "log.sentinel_missing", "restored"),
