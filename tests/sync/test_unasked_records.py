@@ -13,6 +13,7 @@ from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.heldstates import LogState
 from ledger.facade.transfer.excerpts import excerpts
 from ledger.formats.excerpt import ExcerptContent, encode_excerpt
+from ledger.formats.genesis import LogGenesis
 from ledger.registry import actions as registry_actions
 from ledger.store import schema
 from ledger.types import LogId, StationId
@@ -95,3 +96,24 @@ def test_a_log_that_was_opened_with_a_forged_signature_continues_nothing(world: 
     give(world, TOWN, made.excerpt([1]))
     assert made.log_id.hex() in world[TOWN].ledger.parts.holdings.logs
     assert world[TOWN].exchange.held.is_continued(log.log_id) is honest
+
+
+@pytest.mark.parametrize("to", [TOWN, COUNTY])
+def test_a_catalogue_that_a_registrar_opened_does_not_come_from_below_where_nothing_was_lost(
+    world: World, to: StationId
+) -> None:
+    """With a leaked key of a registrar alone it would end the catalogue of everybody above."""
+    before = next(log for log in world[COUNTY].ledger.logs() if log.kind == "catalogue")
+    held = world[COUNTY].exchange.held
+    (_, root), *_ = held.roots(before.log_id, [before.size])
+    evil = EvilStation(world, COUNTY)
+    evil.genesis = LogGenesis(
+        ledger_id=world.genesis.ledger_id(), kind="catalogue", station=COUNTY,
+        log_public_key=evil.key.public_key, reason="restored", nonce=bytes(16), parent_log=before.log_id,
+        parent_size=before.size, parent_root=root,
+    )  # fmt: skip
+    evil.log_id, evil.lines = evil.genesis.log_id(), []
+    facts = registry_actions.open_log(genesis=evil.genesis.pack())
+    evil.add(evil.sign("open_log", facts, signer=world.registrar))
+    assert evil.send(to) == ["sync.log_scope"]
+    assert not world[to].exchange.held.is_continued(before.log_id)
