@@ -10,8 +10,13 @@ import pytest
 from audit.checking.verify import verify_ledger
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.peering.between import stations_behind
+from ledger.formats.package import decode_package
 from ledger.registry import actions as registry_actions
 from ledger.types import StationId
+from sync.core.framing import PACKAGE, Splitter
+from sync.core.giving import Spending
+from sync.core.messages import Wanted
+from sync.core.returning import Returning
 from tests.sync.test_county_put_back import NEW_VILLAGE, newcomer
 from tests.sync.test_county_reopened import reopen
 from tests.sync.test_forks import copy, put_back
@@ -123,3 +128,23 @@ def test_logs_opened_after_one_restore_come_back_after_the_next(world: World) ->
         assert world[station].ledger.knowledge.registry.certificates_end_ms(VILLAGE_2) == end_ms
         world[station].close()
         assert verify_ledger(world[station].path, trust=world.genesis.ledger_id(), workers=1).ok
+
+
+def test_what_was_opened_anew_is_given_back_in_the_order_in_which_it_can_be_taken(world: World) -> None:
+    """Ids of logs are of chance: a catalogue before its registry would be refused, and told."""
+    back(world, images(world))
+    world.settle(TOWN, VILLAGE)
+    reopen(world)
+    world.settle(TOWN, VILLAGE)
+    exchange = world[VILLAGE].exchange
+    logs = [log for log in world[VILLAGE].ledger.logs() if log.kind in ("registry", "catalogue")]
+    for asked in (logs, logs[::-1]):
+        wanted = [Wanted(log_id=log.log_id, after=0, positions=()) for log in asked]
+        raw = b"".join(Returning(exchange, {}).sections(wanted, Spending(packages=64, bytes=1 << 20)))
+        given = [
+            decode_package(section.payload).log_id
+            for section in Splitter().feed(raw)
+            if section.kind == PACKAGE
+        ]
+        kinds = [exchange.held.genesis(log_id).kind for log_id in given]  # type: ignore[union-attr]
+        assert kinds == ["registry", "registry", "catalogue", "catalogue"]
