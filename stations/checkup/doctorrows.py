@@ -11,7 +11,7 @@ from ledger.facade.base.synctables import CHANGED_OUTSIDE, SYNC_FINDINGS
 from ledger.facade.base.tables import CASES
 from ledger.facade.logs.stretch import STRETCH_LIMIT
 from ledger.facade.logs.treerows import lacking_nodes
-from ledger.facade.opened.listcheck import Compared, cases_without_key, compare_lists
+from ledger.facade.opened.listcheck import Compared, cases_not_opened, cases_without_key, compare_lists
 from ledger.facade.opened.looked import is_changed_outside
 from ledger.facade.opened.soundness import disowned_logs, is_unfounded, rules_without_facts, stateless_logs
 from ledger.facade.transfer.mergedrows import merged_differ
@@ -49,6 +49,8 @@ def row_checks(
         waits = home.restored or home.case_keys() is not None
         unkeyed = [] if waits else cases_without_key(tx)
         named = _named(tx, unkeyed[:NAMED_MAX])
+        closed = [] if vault is None or not thorough else cases_not_opened(tx, vault, look)
+        closed_named = _named(tx, closed[:NAMED_MAX])
         lost = max(rules_without_facts(tx, parts), parts.knowledge.changed, is_unfounded(parts))
         skipped = [
             (str(row[1]), row[2] if isinstance(row[2], int) else 0, parts.holdings.stations.get(str(row[1])))
@@ -68,7 +70,9 @@ def row_checks(
         yield found("head", "warning", STRETCH_LIMIT, log=name[:8], seq=seq, station=station)
     if unkeyed:
         yield found("case_keys", "error", "doctor.case_keys_missing", count=len(unkeyed), numbers=named)
-    else:
+    if closed:
+        yield found("case_keys", "error", "doctor.personal_changed", count=len(closed), numbers=closed_named)
+    if not unkeyed and not closed:
         yield found("case_keys", "ok", "doctor.case_keys")
     if outside:
         yield found("rules", "warning", CHANGED_OUTSIDE)

@@ -11,9 +11,12 @@ from __future__ import annotations
 from typing import Final
 
 from ledger.errors import BanjianError, DataError
+from ledger.facade.logs.countyfold import COUNTY_KINDS
 from ledger.facade.peering.exchange import Exchange
+from ledger.formats.chain import may_continue
 from ledger.formats.genesis import LogGenesis
 from ledger.known.opening import opening_genesis
+from ledger.types import LogId, StationId
 from sync.core.ingest import Prepared, PreparedPackage
 
 LOG_OPENING: Final = "sync.log_opening"
@@ -60,3 +63,37 @@ def check_opened(exchange: Exchange, prepared: Prepared) -> LogGenesis | None:
         code = REGISTRY_BEHIND if fault == "bundle.registry_behind" else LOG_OPENING
         raise DataError(code, log=content.log_id)
     return genesis
+
+
+def may_come(exchange: Exchange, genesis: LogGenesis, scope: frozenset[StationId]) -> bool:
+    """Whether a station below may bring a log: one of its subtree, or one of the county that was lost here.
+
+    A township that came back from an older disk may get the end of registry and catalogue from below, and the
+    logs that were opened anew since: so the county can get them too.
+
+    Args:
+        exchange: the ledger.
+        genesis: of the log; where nothing of it is held, its opening was checked.
+        scope: the station and those below it.
+    """
+    if genesis.kind == "station":
+        return genesis.station in scope
+    held, log_id = exchange.held, genesis.log_id()
+    elsewhere = held.genesis(log_id) is not None and not held.is_own(log_id)
+    lost = (elsewhere and not held.is_continued(log_id)) or held.is_given_up(log_id)
+    since = held.is_lost(genesis) or _is_next(exchange, genesis)
+    return genesis.kind in COUNTY_KINDS and (lost or held.is_ended(log_id) or since)
+
+
+def _is_next(exchange: Exchange, genesis: LogGenesis) -> bool:
+    """Whether a log that is not held goes on from the end of one that is held and written elsewhere.
+
+    A root key opened the registry; where that came, or its end, this disk is an older one (``put_back``), and
+    the catalogue that a registrar opened under it may come too.
+    """
+    held, parent = exchange.held, LogId(genesis.parent_log)
+    before = held.genesis(parent)
+    if before is None or held.genesis(genesis.log_id()) is not None or held.is_own(parent):
+        return False
+    follows = may_continue(genesis, before) and not held.is_continued(parent)
+    return follows and (genesis.kind == "registry" or exchange.is_put_back)

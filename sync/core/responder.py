@@ -39,7 +39,7 @@ from sync.core.framing import ANSWER, END, EXCERPT, NOTE, encode_section
 from sync.core.giving import Budget, stated
 from sync.core.ingest import Prepared, PreparedExcerpt, PreparedNote, PreparedPackage
 from sync.core.messages import REFUSALS_MAX, Answer, Fork, Hello, Refused, Wanted
-from sync.core.openings import BESIDE_FEED, begins_station_log, check_opened
+from sync.core.openings import BESIDE_FEED, begins_station_log, check_opened, may_come
 from sync.core.putback import says_waits
 from sync.core.unreceipted import NO_RECEIPTS
 
@@ -158,7 +158,7 @@ class Responder:
                 taken = self._exchange.receiving.take_package(
                     content, prepared.records, allowed=self._allowed, now_ms=self._now_ms
                 )
-                self.stored += taken.new
+                self._count(taken.log_id, taken.new)
         except (DataError, EncodingError, GapError) as error:
             self._note(Refused(log_id=prepared.log_id, first_seq=first_seq, code=error.code))
             if error.code in BESIDE_FEED and begins_station_log(prepared):
@@ -183,7 +183,7 @@ class Responder:
                 taken = self._exchange.receiving.take_run(
                     packages, allowed=self._allowed, now_ms=self._now_ms
                 )
-                self.stored += taken.new
+                self._count(taken.log_id, taken.new)
                 return
         for one in run:
             self.take(one)
@@ -346,16 +346,14 @@ class Responder:
         return self._hello
 
     def _allowed(self, genesis: LogGenesis) -> bool:
-        """Logs of the peer's subtree, and those of the county whose end was lost here.
+        return may_come(self._exchange, genesis, self._scope)
 
-        A township that came back from an older disk may get it from below: so the county can get it too.
-        """
-        if genesis.kind == "station":
-            return genesis.station in self._scope
-        held, log_id = self._exchange.held, genesis.log_id()
-        elsewhere = held.genesis(log_id) is not None and not held.is_own(log_id)
-        lost = (elsewhere and not held.is_continued(log_id)) or held.is_given_up(log_id)
-        return genesis.kind in COUNTY_KINDS and (lost or held.is_ended(log_id) or held.is_lost(genesis))
+    def _count(self, log_id: LogId, new: int) -> None:
+        """Count what was new; more of registry or catalogue than is here shows that this disk is older."""
+        self.stored += new
+        held = self._exchange.held
+        if new and held.is_county_log(log_id) and not held.is_own(log_id):
+            self._exchange.note_more_below()
 
     def _forks(self, hello: Hello, mine: dict[LogId, LogState]) -> list[Fork]:
         """Return the logs of which the lower side holds another history than any that is here."""

@@ -133,7 +133,9 @@ class Returning:
         self.done.update((log_id, given) for log_id, given in self._now.items() if log_id not in refused)
 
     def _answers(self, wanted: Sequence[Wanted]) -> Iterator[tuple[LogId, Given]]:
-        for one in wanted:
+        """Yield what there is to give, registry first: without it nothing says who might open the others."""
+        asked = {one.log_id: one for one in wanted}
+        for one in [asked[log_id] for log_id in self.exchange.held.in_order(asked)]:
             given = self._answer(one)
             if not given.empty and self.done.get(one.log_id) != given:
                 yield one.log_id, given

@@ -86,6 +86,15 @@ def test_a_full_look_compares_every_column_of_the_lists(county: Terminal, change
     assert _checks(county, *FULL)["lists"]["code"] == "doctor.lists"
 
 
+@pytest.mark.parametrize("column", ["nonce", "personal"])
+def test_a_full_look_opens_every_personal_body(county: Terminal, column: str) -> None:
+    _receive(county)
+    assert _checks(county, *FULL)["case_keys"]["code"] == "doctor.case_keys"
+    _alter(county, f"UPDATE bodies SET {column} = zeroblob(length({column})) WHERE {column} IS NOT NULL")
+    assert _checks(county, *PLAIN)["case_keys"]["code"] == "doctor.case_keys"
+    assert _checks(county, *FULL)["case_keys"]["code"] == "doctor.personal_changed"
+
+
 def test_where_the_merge_log_names_each_frame_is_told_and_made_again_by_a_rebuild(county: Terminal) -> None:
     _receive(county)
     with Ledger.open(Home(_folder(county)), clock=county.clock, write=True) as ledger:

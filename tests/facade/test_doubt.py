@@ -29,6 +29,24 @@ def restore_older_database(place: Path, clock: FakeClock) -> None:
         (place / f"ledger.db{tail}").unlink(missing_ok=True)
 
 
+def lay_another_database(place: Path, clock: FakeClock, *, more: int = 1) -> None:
+    """Work on in a copy and here, then put what the copy did in the place of what was done here."""
+    copy = place.with_name("copy")
+    shutil.copytree(place, copy)
+    for folder, times in ((copy, more), (place, 1)):
+        with Ledger.open(folder, clock=clock, randomness=Dice(folder.name), write=True) as ledger:
+            for _ in range(times):
+                done = receive(ledger)
+            ledger.checkpoint(done.log_id)
+    shutil.copy(copy / "ledger.db", place / "ledger.db")
+    for tail in ("-wal", "-shm"):
+        (place / f"ledger.db{tail}").unlink(missing_ok=True)
+
+
+def lay_a_longer_database(place: Path, clock: FakeClock) -> None:
+    lay_another_database(place, clock, more=3)
+
+
 def mark_restored(place: Path, clock: FakeClock) -> None:
     (place / RESTORED_MARKER).write_text("copy", encoding="utf-8")
 
@@ -40,6 +58,12 @@ def move_to_another_machine(place: Path, clock: FakeClock) -> None:
 def lose_log_keys(place: Path, clock: FakeClock) -> None:
     for path in Home(place).secrets_dir.glob("log-*.key"):
         path.unlink()
+
+
+def restore_by_the_book(place: Path, clock: FakeClock) -> None:
+    """A backup holds no keys of logs: they are gone with the machine."""
+    mark_restored(place, clock)
+    lose_log_keys(place, clock)
 
 
 def swap_log_keys(place: Path, clock: FakeClock) -> None:
@@ -68,9 +92,12 @@ def lose_sentinels(place: Path, clock: FakeClock) -> None:
         (mark_restored, "log.restored", "restored"),
         (move_to_another_machine, "log.machine_changed", "cloned"),
         (lose_log_keys, "log.key_missing", "lost"),
+        (restore_by_the_book, "log.restored", "restored"),
         (swap_log_keys, "log.key_other", "lost"),
         (flip_a_bit, "log.key_other", "lost"),
         (lose_sentinels, "log.sentinel_missing", "restored"),
+        (lay_another_database, "log.sentinel_other", "restored"),
+        (lay_a_longer_database, "log.sentinel_other", "restored"),
     ],
 )
 def test_work_goes_on_in_a_new_log(

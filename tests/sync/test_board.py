@@ -162,6 +162,18 @@ def test_no_station_is_complete_beyond_now(world: StickWorld) -> None:
     assert found.clock_off_ms > 364 * DAY_MS
 
 
+def test_a_clock_that_runs_ahead_makes_no_station_complete_beyond_when_it_was_heard(
+    world: StickWorld,
+) -> None:
+    """What the village did in the hours since nobody here can have."""
+    world[VILLAGE].clock.time_ms += 5 * 3_600_000
+    world.sync(VILLAGE)
+    world[TOWN].clock.time_ms += DAY_MS
+    found = line(world, TOWN, VILLAGE)
+    assert found.clock_off_ms > 4 * 3_600_000 and found.last_entry_ms < found.heard_at_ms
+    assert found.complete_at_ms == found.heard_at_ms
+
+
 # --- sticks -------------------------------------------------------------------------------------------------
 
 

@@ -199,8 +199,11 @@ def test_a_county_that_goes_on_before_what_a_station_has_seen_is_told(
     assert held(world, TOWN) == seen and told(world, TOWN) == {INCONSISTENT}
 
 
-def lose_leaves(world: World) -> CountyPlace:
-    """Put the county back; one township proves how far it had come, and it goes on from there."""
+def lose_leaves(world: World, *, keys: bool) -> CountyPlace:
+    """Put the county back; one township proves how far it had come, and it goes on from there.
+
+    A backup holds no keys of logs.
+    """
     image = copy(world, COUNTY, "image")
     grow(world)
     for _ in range(2):
@@ -210,6 +213,8 @@ def lose_leaves(world: World) -> CountyPlace:
     ahead = held(world, TOWN_2)
     put_back(world, COUNTY, image)
     (world[COUNTY].path / RESTORED_MARKER).touch()
+    for path in () if keys else (world[COUNTY].path / "secrets").glob("log-*.key"):
+        path.unlink()
     world.sync(TOWN_2)
     reopen(world)
     world.sync(TOWN_2)
@@ -217,9 +222,10 @@ def lose_leaves(world: World) -> CountyPlace:
     return ahead
 
 
-def test_where_leaves_are_lost_stations_come_along_and_are_told(world: World) -> None:
+@pytest.mark.parametrize("keys", [True, False], ids=["an image", "a backup"])
+def test_where_leaves_are_lost_stations_come_along_and_are_told(world: World, keys: bool) -> None:
     """One station proves how far the county had come; for the others, which hold less, there is no proof."""
-    ahead, behind = lose_leaves(world), held(world, TOWN)
+    ahead, behind = lose_leaves(world, keys=keys), held(world, TOWN)
     assert behind[1] < ahead[1] and held(world, VILLAGE) == behind
     for _ in range(3):
         world.sync(TOWN)

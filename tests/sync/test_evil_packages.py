@@ -19,10 +19,11 @@ from ledger.formats.act import act_id, decode_act, new_act
 from ledger.formats.body import new_body, personal_hash
 from ledger.formats.entry import Entry
 from ledger.formats.excerpt import encode_excerpt
+from ledger.formats.package import encode_package
 from ledger.limits import INT_MAX
 from ledger.registry import actions as registry_actions
 from ledger.types import CaseId, LedgerId, LogId, StationId
-from sync.core.framing import EXCERPT, Section
+from sync.core.framing import EXCERPT, PACKAGE, Section
 from sync.core.ingest import PreparedExcerpt, prepare
 from tests.sync.evil import EvilStation
 from tests.sync.world import COUNTY, START_MS, TOWN, VILLAGE, VILLAGE_2, World, settled, signer
@@ -329,3 +330,50 @@ def test_single_records_of_another_countys_log_are_not_stored(world: World) -> N
     with pytest.raises(DataError, match=r"log\.other_ledger"):
         exchange.receiving.take_excerpt(found.checked, found.records, now_ms=START_MS)
     assert exchange.held.genesis(evil.log_id) is None
+
+
+def test_a_package_that_names_another_predecessor_than_is_held_is_refused(world: World) -> None:
+    """Its entry agrees with it and its root is right: only what is held tells that the chain is broken."""
+    evil = EvilStation(world)
+    evil.add(evil.sign())
+    assert evil.send() == []
+    size = len(evil.lines)
+    broken = evil.add(evil.sign(), lambda entry: entry._replace(previous=b"\x05" * 32))
+    content = replace(evil.package(size + 1), previous=b"\x05" * 32)
+    assert evil._take(TOWN, Section(PACKAGE, encode_package(content))) == ["package.root"]
+    assert world[TOWN].exchange.held.size(evil.log_id) == size
+    assert evil.send(first=size + 1) == []
+    world.settle(VILLAGE, TOWN)
+    for station in (TOWN, COUNTY):
+        assert not effective(world, station, broken)
+    check(world, {"entry.chain"})
+
+
+SINGLE = {
+    "pins another act": "frame.act",
+    "pins another signature": "frame.signature",
+    "pins another act than one that is none": "frame.act",
+    "without facts": "excerpt.pins",
+    "with other facts": "act.facts_hash",
+    "without facts, by an unknown key": "excerpt.pins",
+    "without facts, in no place": "entry.sequence",
+}
+"""With which code each of them is refused as a single record."""
+
+
+@pytest.mark.parametrize(("name", "code"), SINGLE.items())
+def test_single_records_that_no_pin_holds_are_refused_and_the_sound_one_is_taken(
+    world: World, name: str, code: str
+) -> None:
+    evil = EvilStation(world)
+    before = evil.add(evil.sign())
+    UNPINNED[name](evil)
+    try:
+        found = evil.give([1, 3])
+    except DataError as error:
+        found = [error.code]
+    assert found == [code]
+    assert evil.log_id.hex() not in world[TOWN].ledger.parts.holdings.logs
+    assert evil.give([1, 2]) == []
+    assert effective(world, TOWN, before)
+    check(world, set())

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from audit.checking.verify import verify_ledger
 from ledger.facade.base.synctables import FORK, SYNC_FINDINGS
+from ledger.formats.entry import entry_hash
+from ledger.formats.frame import split_frame
 from ledger.formats.package import encode_package
 from ledger.store.tables import Row
-from ledger.types import StationId
+from ledger.types import CaseId, StationId
 from sync.core.framing import BRANCH, PACKAGE, Section
+from tests.sync.evil import EvilStation
 from tests.sync.test_forks import clone, copy, findings
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, World, settled
 
@@ -86,6 +90,30 @@ def test_single_records_stay_apart_from_the_whole_history_that_comes_later(world
     world.sync(VILLAGE_3)
     assert {case: world.digest(VILLAGE_3, case) for case in cases} == before
     second.close()
+
+
+def test_another_root_at_a_common_size_is_a_fork_though_no_position_is_common(world: World) -> None:
+    """Nothing but the two checkpoints shows it: each of the single records fits what is held of others."""
+    evil = EvilStation(world)
+    other = evil.history(evil.lines[:1])
+    other.count = 100
+    cases = []
+    for one, position in ((evil, 2), (other, 3)):
+        made = [one.add(one.sign()) for _ in range(2)]
+        assert one.give([1, position]) == []
+        cases.append(made[position - 2])
+    ((_, name, seq, *_),) = findings_rows(world, TOWN)
+    assert name == f"{evil.log_id.hex()}~~{entry_of(other.lines[2].frame).hex()}" and seq == 3
+    for case in cases:
+        assert world[TOWN].ledger.state(CaseId(case))[0].steps[0].effective
+    assert world[TOWN].exchange.held.genesis(evil.log_id) == evil.genesis
+    world[TOWN].close()
+    report = verify_ledger(world[TOWN].path, workers=1)
+    assert report.ok and "sparse.fork" in {one.code for one in report.findings}
+
+
+def entry_of(frame: bytes) -> bytes:
+    return entry_hash(split_frame(frame).entry_raw)
 
 
 def findings_rows(world: World, station: StationId) -> list[Row]:

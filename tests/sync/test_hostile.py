@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ledger.errors import BanjianError, DataError
+from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.opened.county import CountyDesk
 from ledger.formats.package import encode_package
 from ledger.store import schema
+from ledger.types import StationId
 from sync.core.framing import HELLO, PACKAGE, Splitter, encode_section
 from sync.core.ingest import prepare
 from sync.core.messages import Hello, decode_hello
@@ -124,6 +127,17 @@ def test_a_village_cannot_send_the_log_of_another(world: World) -> None:
 def test_nobody_speaks_for_another_station(world: World) -> None:
     assert offer(world, encode_section(HELLO, _hello(world, VILLAGE)), peer=VILLAGE_2) == ["sync.station"]
     assert offer(world, encode_section(HELLO, _hello(world, TOWN)), peer=TOWN) == ["sync.not_below"]
+
+
+def test_a_station_that_no_registry_knows_is_not_heard_while_nothing_was_lost_here(world: World) -> None:
+    """Its certificate may be of the county's CA: it is heard only where it may bring a lost registry back."""
+    unknown = StationId("990121009000-00")
+    hello = decode_hello(_hello(world, VILLAGE))
+    data = encode_section(HELLO, replace(hello, station=unknown).pack())
+    assert offer(world, data, peer=unknown) == ["sync.not_below"]
+    world[TOWN].close()
+    (world[TOWN].path / RESTORED_MARKER).touch()
+    assert offer(world, data, peer=unknown) == []
 
 
 def test_another_countys_ledger_is_refused(world: World, tmp_path: Path) -> None:

@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from audit.checking.verify import verify_ledger
 from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.peering.between import stations_behind
+from ledger.formats.package import decode_package
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
+from sync.core.framing import PACKAGE, Splitter
+from sync.core.giving import Spending
+from sync.core.messages import Wanted
+from sync.core.returning import Returning
 from tests.sync.test_county_put_back import NEW_VILLAGE, newcomer
+from tests.sync.test_county_reopened import reopen
 from tests.sync.test_forks import copy, put_back
 from tests.sync.test_over_tls import Serving, certified
 from tests.sync.world import COUNTY, TOWN, VILLAGE, VILLAGE_2, World, signer
@@ -90,3 +98,53 @@ def test_a_village_that_only_the_lost_registry_knows_brings_it(
             assert state.status == "received" and state.number
 
     asyncio.run(story())
+
+
+def test_logs_opened_after_one_restore_come_back_after_the_next(world: World) -> None:
+    """A township that is put back without a word learns it from a registry that a root key opened."""
+    image = images(world)
+    back(world, {COUNTY: image[COUNTY]})
+    world.settle(VILLAGE, VILLAGE_2, TOWN)
+    reopen(world)
+    world.settle(TOWN, VILLAGE, VILLAGE_2)
+    end_ms = world[COUNTY].clock.now_ms()
+    facts = registry_actions.end_certificates(station=VILLAGE_2, before_ms=end_ms)
+    world[COUNTY].ledger.register("end_certificates", facts, world.registrar)
+    world.settle(TOWN, VILLAGE)
+    put_back(world, TOWN, image[TOWN])
+    back(world, {COUNTY: image[COUNTY]})
+    for _ in range(2):
+        world.sync(VILLAGE)
+        world.sync(TOWN)
+    # Another village may hold still more of it.
+    assert waited_for(world) == [TOWN]
+    world.sync(VILLAGE_2)
+    world.sync(TOWN)
+    assert waited_for(world) == []
+    assert world[COUNTY].ledger.knowledge.registry.certificates_end_ms(VILLAGE_2) == end_ms
+    reopen(world, marker=False)
+    world.settle(TOWN, VILLAGE, VILLAGE_2)
+    for station in (COUNTY, TOWN, VILLAGE, VILLAGE_2):
+        assert world[station].ledger.knowledge.registry.certificates_end_ms(VILLAGE_2) == end_ms
+        world[station].close()
+        assert verify_ledger(world[station].path, trust=world.genesis.ledger_id(), workers=1).ok
+
+
+def test_what_was_opened_anew_is_given_back_in_the_order_in_which_it_can_be_taken(world: World) -> None:
+    """Ids of logs are of chance: a catalogue before its registry would be refused, and told."""
+    back(world, images(world))
+    world.settle(TOWN, VILLAGE)
+    reopen(world)
+    world.settle(TOWN, VILLAGE)
+    exchange = world[VILLAGE].exchange
+    logs = [log for log in world[VILLAGE].ledger.logs() if log.kind in ("registry", "catalogue")]
+    for asked in (logs, logs[::-1]):
+        wanted = [Wanted(log_id=log.log_id, after=0, positions=()) for log in asked]
+        raw = b"".join(Returning(exchange, {}).sections(wanted, Spending(packages=64, bytes=1 << 20)))
+        given = [
+            decode_package(section.payload).log_id
+            for section in Splitter().feed(raw)
+            if section.kind == PACKAGE
+        ]
+        kinds = [exchange.held.genesis(log_id).kind for log_id in given]  # type: ignore[union-attr]
+        assert kinds == ["registry", "registry", "catalogue", "catalogue"]

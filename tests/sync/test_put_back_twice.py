@@ -10,6 +10,8 @@ import pytest
 from audit.checking.verify import verify_ledger
 from ledger.errors import AuthorityError
 from ledger.facade.base.home import RESTORED_MARKER
+from ledger.facade.base.synctables import SYNC_MARKS
+from ledger.facade.logs.comingback import IN_STEP
 from ledger.facade.peering.between import stations_behind, sync_status
 from ledger.registry import actions as registry_actions
 from ledger.types import StationId
@@ -65,6 +67,28 @@ def test_what_was_opened_in_between_comes_back(world: World, told: bool, running
         assert codes <= {"merge.restored"}
     assert county.knowledge.registry.certificates_end_ms(VILLAGE) == end_ms
     assert verify_ledger(world[COUNTY].path, trust=world.genesis.ledger_id(), workers=1).ok
+
+
+def test_who_has_called_is_written_down_only_where_somebody_is_waited_for(world: World) -> None:
+    """And once: a county of 231 stations would write at each of their sessions."""
+    synced(world, TOWN, TOWN_2)
+    assert in_step(world) == {}
+    (world[COUNTY].path / RESTORED_MARKER).touch()
+    world[COUNTY].close()
+    synced(world, TOWN)
+    first = in_step(world)
+    assert list(first) == [TOWN] and behind(world) == [TOWN_2]
+    reopen(world, marker=False)
+    synced(world, TOWN, TOWN_2)
+    once = in_step(world)
+    synced(world, TOWN, TOWN_2)
+    assert in_step(world) == once
+
+
+def in_step(world: World) -> dict[str, object]:
+    with world[COUNTY].ledger.store.read() as tx:
+        marks = {str(row[0]): row[1] for row in tx.select(SYNC_MARKS, {})}
+    return {name.removeprefix(IN_STEP): at for name, at in marks.items() if name.startswith(IN_STEP)}
 
 
 def reopened(world: World) -> None:

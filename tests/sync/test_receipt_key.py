@@ -46,7 +46,10 @@ def receipted_branches(world: World, station: StationId) -> set[str]:
         return {str(row[0]) for row in tx.select(schema.RECEIPTS, {}) if "~" in str(row[0])}
 
 
-def test_what_came_while_there_was_no_key_is_receipted_later(world: World) -> None:
+@pytest.mark.parametrize("gave", [False, True], ids=["never gave one", "gave receipts before"])
+def test_what_came_while_there_was_no_key_is_receipted_later(world: World, gave: bool) -> None:
+    if gave:
+        world.settle(VILLAGE, TOWN)
     key_file(world, COUNTY).unlink()
     world.receive(VILLAGE)
     world.settle(VILLAGE, TOWN, VILLAGE)
@@ -106,3 +109,13 @@ def test_an_upper_side_that_takes_everything_and_signs_nothing_is_told(world: Wo
     # One that only waits its turn is not told, nor is anything once the receipts are there.
     world.settle(VILLAGE)
     assert told(world, VILLAGE) == set() and waiting(world, VILLAGE) == {"township": 0, "county": 2}
+
+
+def test_the_receipt_key_of_another_station_is_none_of_this_one(world: World) -> None:
+    """Copied from the county by mistake: nobody believes a receipt that it signs in the township's name."""
+    world[TOWN].close()
+    key_file(world, TOWN).write_bytes(key_file(world, COUNTY).read_bytes())
+    assert told(world, TOWN) == {KEY_NOT_ENROLLED}
+    world.receive(VILLAGE)
+    world.sync(VILLAGE)
+    assert told(world, VILLAGE) == {NO_RECEIPTS} and waiting(world, VILLAGE)["township"] > 0

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from ledger.facade.base.home import RESTORED_MARKER
 from ledger.facade.peering.between import lost_by_reopening, mark_seen, stations_behind, sync_status
+from ledger.registry import actions as registry_actions
 from ledger.types import StationId
 from stations.checkup.doctor import examine
 from stations.config import StationConfig, write_config
 from tests.cli.conftest import Terminal
 from tests.second_reader.test_synced_ledgers import agreed
 from tests.sync.test_county_put_back import a_lost_week
+from tests.sync.test_forks import copy, put_back
 from tests.sync.test_status import StationClock
-from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled, signer
+from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, World, settled, signer
 
 
 @pytest.fixture
@@ -79,6 +82,25 @@ def test_what_a_registry_lost_by_being_reopened_is_told(world: World) -> None:
         assert lost(world) == [(f"registry {COUNTY}", whole - image_size)]
         assert told(world) == [("log.reopened_early", whole)]
     assert whole > image_size
+
+
+def test_of_what_a_registry_lost_the_most_that_anybody_holds_is_told(tmp_path: Path) -> None:
+    """The first station that comes need not hold all of it."""
+    world = World.after(settled(TOWN, TOWN_2, VILLAGE), tmp_path)
+    image, before = copy(world, COUNTY, "image"), registry_size(world, COUNTY)
+    world.enrol(VILLAGE, "window", "S99")
+    world.sync(TOWN_2)
+    grant = registry_actions.grant_role(staff_no="S99", role="officer", scope=VILLAGE)
+    world[COUNTY].ledger.register("grant_role", grant, world.registrar)
+    world.sync(TOWN)
+    put_back(world, COUNTY, image)
+    (world[COUNTY].path / RESTORED_MARKER).touch()
+    world[COUNTY].ledger.open_county_log("registry", COUNTY, signer("root 0"))
+    for station, count in ((TOWN_2, 2), (TOWN, 3), (TOWN_2, 3)):
+        world.settle(station)
+        assert lost(world) == [(f"registry {COUNTY}", count)]
+        assert told(world) == [("log.reopened_early", before + count)]
+    world.close()
 
 
 def test_a_registry_that_waited_has_lost_nothing(world: World) -> None:

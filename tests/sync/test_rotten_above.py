@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import DataError
+from ledger.store import schema
 from tests.sync.test_forks import clone, copy
-from tests.sync.world import COUNTY, TOWN, VILLAGE, World, settled
+from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, VILLAGE_3, World, settled
 
 
 @pytest.fixture
@@ -74,3 +75,21 @@ def test_a_history_that_leaves_behind_a_rotten_record_is_not_offered(world: Worl
     again = world.sync(TOWN)
     assert [(one.sent, one.notes) for one in again] == [(0, [])]
     second.close()
+
+
+def test_who_is_offered_a_case_of_which_a_record_is_rotten_is_given_the_others(tmp_path: Path) -> None:
+    """It cannot be folded any more: to whom it is offered stands in the lists alone."""
+    world = World.after(settled(TOWN, TOWN_2, VILLAGE, VILLAGE_3), tmp_path)
+    case = world.receive(VILLAGE)
+    world.do(VILLAGE, "note", case)
+    world.do(VILLAGE, "hand_over", case, to=VILLAGE_3)
+    world.settle(VILLAGE, TOWN)
+    world[COUNTY].close()
+    rot(world[COUNTY].path / "ledger.db", topic="note")
+    for _ in range(2):
+        with suppress(DataError):
+            world.sync(TOWN_2)
+    with world[TOWN_2].ledger.store.read() as tx:
+        given = {str(row[4]) for row in tx.select(schema.ACTS, {"case_id": case})}
+    assert {"receive", "hand_over"} <= given
+    world.close()

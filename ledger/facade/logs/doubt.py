@@ -75,10 +75,11 @@ def find_doubts(logs: Iterable[OwnLog], home: Home, tx: ReadTx, *, sentinels: Ma
 
 def find_doubt(log: OwnLog, home: Home, tx: ReadTx, *, note: str | None) -> str:
     """Return "" or the code why this installation must not continue an own log; ``note`` is its sentinel."""
+    if home.restored:
+        # Before the key, which no backup holds: others must hear that entries may be lost with it.
+        return "log.restored"
     if log.signer is None:
         return "log.key_missing" if home.log_seed(log.log_id) is None else KEY_OTHER
-    if home.restored:
-        return "log.restored"
     if not home.same_machine():
         return "log.machine_changed"
     if note is None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from ledger.errors import StoreError
+from ledger.errors import DataError, StoreError
 from ledger.facade.base.synctables import AWAITING
 from ledger.facade.base.tables import APPLICANTS, CASES, LATE, MARKS, NUMBERS, TOKENS, case_cells
 from ledger.facade.base.vault import Vault
@@ -72,6 +72,38 @@ def cases_without_key(tx: ReadTx) -> list[CaseId]:
         keys = {row[0] for row in rows}
         found += (case for case in asked if case not in keys and next(sealed_bodies(tx, case), None))
     return found
+
+
+def cases_not_opened(tx: ReadTx, vault: Vault, look: Callable[[], None] | None = None) -> list[CaseId]:
+    """Return the cases of which a personal body is here that the case's own key does not open: it changed.
+
+    Args:
+        tx: a consistent view.
+        vault: unwraps the keys of cases; one that it does not unwrap is no matter of this.
+        look: called before each few hundred cases; raises where it shall stop.
+    """
+    found: list[CaseId] = []
+    cases = _cases_with_acts(tx)
+    while asked := list(islice(cases, CASES_AT_ONCE)):
+        if look is not None:
+            look()
+        for case, wrapped in tx.select(schema.CASE_KEYS, {"case_id": OneOf(tuple(asked))}):
+            if isinstance(case, bytes) and isinstance(wrapped, bytes):
+                found += [CaseId(case)] if _is_closed(tx, vault, CaseId(case), wrapped) else []
+    return found
+
+
+def _is_closed(tx: ReadTx, vault: Vault, case_id: CaseId, wrapped: bytes) -> bool:
+    try:
+        key = vault.unwrap(case_id, wrapped)
+    except StoreError:
+        return False
+    try:
+        for body in sealed_bodies(tx, case_id):
+            key.open(body.ciphertext, act_id=body.act_id, nonce=body.nonce)
+    except DataError:
+        return True
+    return False
 
 
 def compare_lists(

@@ -19,6 +19,7 @@ from ledger.facade.cases.views import NO_CASE_ACTIONS, CaseView
 from ledger.facade.logs.bodies import Place
 from ledger.facade.logs.comingback import (
     may_lack_stations,
+    note_given_up,
     note_in_step,
     note_reopened_early,
     own_behind,
@@ -208,6 +209,22 @@ class Exchange:
         """Return when logs were given up here last, and who below has not been heard to the end since."""
         with self._store.read() as tx:
             return own_behind(tx, self._parts.knowledge.registry, self.station)
+
+    @property
+    def is_put_back(self) -> bool:
+        """Whether this installation ever came back from an older state, as far as it knows."""
+        return self._parts.holdings.put_back
+
+    def note_more_below(self) -> None:
+        """Remember that a station below had more of registry or catalogue: others may hold still more.
+
+        This disk is an older one, of which nothing else tells where no log was written here since. The
+        station above hears that the stations below are waited for (``behind``).
+        """
+        if not self.behind()[1]:
+            with self._store.write() as tx:
+                note_given_up(tx, self._clock.now_ms(), kinds=("station",))
+            self._parts.holdings.put_back = True
 
     def give_up(self, log_id: LogId, code: str) -> None:
         """Never write an own log again: somebody holds more of it, or another history of it.
