@@ -241,6 +241,32 @@ def test_other_files_are_refused_with_what_helps(
     assert refused.code == 1 and f"[{code}]" in refused.err and "另存为 .xlsx" in refused.err
 
 
+def test_which_list_a_file_holds_its_headings_say(county: Terminal, tmp_path: Path) -> None:
+    def both(file: Path, *more: str) -> object:
+        return county.run("registry", "import", str(file), "--as", "R001", *more)
+
+    places = make(tmp_path / "stations.xlsx", 表=[HEAD, ["990121001202", "西门村便民服务站", "村"]])
+    look = both(places, "--dry-run", "--json")
+    assert look.code == 0 and [one["key"] for one in look.json["new"]] == ["990121001202-00"], look.err
+    people = make(tmp_path / "staff.xlsx", 表=[
+        ["工号", "姓名", "站点编码", "单位名称", "岗位"],
+        ["V001", "姓名V001", VILLAGE, "东门村", "窗口、档案"],
+    ])  # fmt: skip
+    assert both(people, "--json").json["signed"] == 1
+    for found in (
+        make(tmp_path / "none.xlsx", 表=[["甲", "乙"], [1, 2]]),
+        make(tmp_path / "both.xlsx", 站点=[HEAD], 人员=[["工号", "姓名", "站点", "岗位"]]),
+    ):
+        refused = both(found)
+        assert refused.code == 1 and "[sheet.which_list]" in refused.err and "import staff" in refused.err
+    two = make(tmp_path / "two.xlsx", 站点=[HEAD, ["990121001202", "西门村便民服务站", "村"]], 人员=[
+        ["工号", "姓名", "站点", "岗位"]
+    ])  # fmt: skip
+    assert both(two, "--sheet", "站点", "--json").json["signed"] == 1
+    assert "[sheet.unknown]" in both(two, "--sheet", "没有").err
+    assert "[cli.file_none]" in both(tmp_path / "stationz").err
+
+
 def test_a_file_is_needed(county: Terminal) -> None:
     refused = county.run("registry", "import", "stations")
     assert refused.code == 2 and "[cli.missing]" in refused.err
