@@ -27,6 +27,7 @@ from stations.imports.work import (
     empty_pages,
     faults_of,
     held_pages,
+    office_list,
     plan_list,
     read_list,
     sign_work,
@@ -91,6 +92,15 @@ def staff(
     if code == 0:
         _how_to_ask(call, waiting=call.done.get("waiting", 0))
     return code
+
+
+def either(call: Call, *, file: str, sheet: str | None, requests: str | None, dry_run: bool) -> int:
+    """Import a list of stations or of staff, whichever its headings say it is."""
+    if office_list(_book(file), sheet=sheet or "") == "stations":
+        return stations(call, file=file, sheet=sheet, dry_run=dry_run, template=None, filled=False)
+    return staff(
+        call, file=file, sheet=sheet, requests=requests, dry_run=dry_run, template=None, filled=False
+    )
 
 
 def _run(call: Call, read: ReadList, aim: Aim, *, dry_run: bool) -> int:

@@ -37,6 +37,19 @@ CATALOGUE_SPECS = (
 )
 REGISTRY_SPECS = (
     Spec(
+        path=("registry", "import", "list"),
+        run=_late("either"),
+        params=(
+            Param(name="FILE", required=True),
+            _SHEET,
+            Param(name="requests"),
+            Param(name="dry-run", flag=True),
+        ),
+        signs=True,
+        group="setup",
+        fallback=True,
+    ),
+    Spec(
         path=("registry", "import", "stations"),
         run=_late("stations"),
         params=(_FILE, _SHEET, *_COMMON),

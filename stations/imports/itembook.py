@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from stations.sheetin.book import Book, Grid
 from stations.sheetin.columns import SheetList, sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import Header, find_header, find_sheet, further_sheet, tell_unread
+from stations.sheetin.header import Header, find_header, find_sheet, fits, further_sheet, tell_unread
 from stations.sheetin.records import Record, read_records
 
 _MAY_BE_EMPTY = frozenset(("base_code", "name"))
@@ -67,15 +67,10 @@ def _without_parts(book: Book) -> Book:
 
     Where every sheet of items has materials as well, they stand in the rows of the items: all are kept.
     """
-    plain = tuple(grid for grid in book.grids if not _fits(grid, sheet_list("materials")))
-    if any(_fits(grid, sheet_list("items")) for grid in plain):
+    plain = tuple(grid for grid in book.grids if not fits(grid, sheet_list("materials")))
+    if any(fits(grid, sheet_list("items")) for grid in plain):
         return replace(book, grids=plain)
     return book
-
-
-def _fits(grid: Grid, wanted: SheetList) -> bool:
-    header = find_header(grid, wanted)
-    return header is not None and not header.missing(wanted)
 
 
 def _divide(rows: Sequence[Record], faults: Faults) -> tuple[list[Record], list[Record]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ledger.registry import actions as registry_actions
 from ledger.registry.registry import Registry
-from ledger.registry.station import CODE_SYSTEM, COUNTY_DIGITS, Station
+from ledger.registry.station import CODE_SYSTEM, COUNTY_DIGITS, Station, may_lie_under
 from ledger.types import Bilingual, Facts, StationId
 from stations.imports.difference import Change, Difference, Entry, Plan, PlannedAct, plain
 from stations.imports.places import Places
@@ -108,15 +108,14 @@ def _row(
 ) -> _Row | None:
     held = registry.station(station)
     wanted = sheet_list("stations")
-    is_open = held is not None and held.is_open
-    needed = [field for field in ("level",) if not is_open or field in record.given]
+    needed = [field for field in ("level",) if held is None or field in record.given]
     if not require(record, needed, wanted, faults):
         return None
     level = record.text("level") or (held.level if held is not None else "")
     upstream = _upstream(record, station, level, places, registry, faults)
     if upstream is None:
         return None
-    kept = held.code_system if held is not None and is_open else CODE_SYSTEM
+    kept = CODE_SYSTEM if held is None else held.code_system
     return _Row(
         record=record,
         station=station,
@@ -131,12 +130,20 @@ def _row(
 def _upstream(
     record: Record, station: StationId, level: str, places: Places, registry: Registry, faults: Faults
 ) -> StationId | None:
-    """Return the station above: as written, as held, or as the code and the level say; None is a fault."""
+    """Return the station above: as written, as held, or as the code and the level say; None is a fault.
+
+    A station that is closed may be one that an import was about to enrol anew: it keeps what it had, unless
+    that is closed itself or cannot stand above the level that it comes back with.
+    """
     written = record.text("upstream")
     if written:
         return places.find(written, record.place("upstream"), faults)
     held = registry.station(station)
-    if held is not None and held.is_open:
+    above_it = None if held is None else registry.station(held.upstream)
+    if held is not None and (
+        held.is_open
+        or (above_it is not None and held.upstream in places and may_lie_under(level, above_it.level))
+    ):
         return held.upstream
     county = registry.station_of_log
     if station == county:

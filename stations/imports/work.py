@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from ledger.errors import InputError
 from ledger.facade import Ledger, Performed
 from ledger.formats.keys import Signer
 from ledger.known.knowledge import PUBLISH_ITEMS
@@ -25,7 +26,7 @@ from stations.imports.trial import try_acts
 from stations.sheetin.book import Book
 from stations.sheetin.columns import sheet_list
 from stations.sheetin.faults import Faults
-from stations.sheetin.header import find_sheet, tell_unread
+from stations.sheetin.header import find_sheet, fits, sheets_named, tell_unread
 from stations.sheetin.records import Record, read_records
 from stations.sheetin.template import Page
 
@@ -107,6 +108,25 @@ def read_list(kind: ListKind, book: Book, *, sheet: str = "") -> ReadList:
     if not sheet:
         tell_unread(book, [wanted], faults, read=[grid.name])
     return ReadList(kind=kind, faults=faults, rows=read_records(grid, header, wanted, faults))
+
+
+def office_list(book: Book, *, sheet: str = "") -> Literal["stations", "staff"]:
+    """Return which list of the registry a workbook holds; hidden sheets count where no other fits.
+
+    Raises:
+        InputError: ``sheet.which_list`` when none fits, or both; as ``sheets_named``.
+    """
+    grids = sheets_named(book, sheet) if sheet else book.grids
+    for shown in (True, False):
+        fitting = [grid for grid in grids if grid.visible is shown]
+        # A list of staff may name stations as a list of stations does, never the other way round.
+        staff = [grid for grid in fitting if fits(grid, sheet_list("staff"))]
+        stations = [grid for grid in fitting if grid not in staff and fits(grid, sheet_list("stations"))]
+        if bool(staff) != bool(stations):
+            return "staff" if staff else "stations"
+        if staff:
+            break
+    raise InputError("sheet.which_list", sheets=tuple(grid.name for grid in grids) or "—")
 
 
 def faults_of(read: ReadList) -> Faults:

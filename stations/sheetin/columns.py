@@ -132,6 +132,12 @@ def note_beginnings() -> tuple[str, ...]:
 
 
 @cache
+def apart_beginnings() -> tuple[str, ...]:
+    """Return the folded words that begin a note where no letter follows: other words begin with them."""
+    return tuple(fold(word) for word in _texts(_table(_document(), "notes").get("begin_apart")))
+
+
+@cache
 def total_words() -> frozenset[str]:
     """Return the folded words that make a row one of totals where they stand in a column that is not read."""
     return frozenset(fold(word) for word in _texts(_table(_document(), "notes").get("totals")))

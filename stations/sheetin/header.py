@@ -85,7 +85,7 @@ def find_sheet(book: Book, sheet_list: SheetList, *, named: str = "") -> tuple[G
         InputError: ``sheet.unknown``, ``sheet.too_many_cells``, ``sheet.no_header``, ``sheet.column_missing``
             or ``sheet.several``.
     """
-    grids = _named(book, named) if named else book.grids
+    grids = sheets_named(book, named) if named else book.grids
     found = [(grid, header) for grid in grids if (header := find_header(grid, sheet_list)) is not None]
     fitting = [(grid, header) for grid, header in found if not header.missing(sheet_list)]
     seen = [pair for pair in fitting if pair[0].visible] or fitting
@@ -227,6 +227,12 @@ def _rank(header: Header, sheet_list: SheetList) -> tuple[bool, int]:
     return not header.missing(sheet_list), len(header.columns)
 
 
+def fits(grid: Grid, sheet_list: SheetList) -> bool:
+    """Tell whether a sheet has the headings that a list must have."""
+    header = find_header(grid, sheet_list)
+    return header is not None and not header.missing(sheet_list)
+
+
 def _holds(grid: Grid, wanted: SheetList) -> bool:
     """Whether a sheet fits a list, and something stands below its headings."""
     header = find_header(grid, wanted)
@@ -235,7 +241,12 @@ def _holds(grid: Grid, wanted: SheetList) -> bool:
     return any(filled(grid, row) for row in range(header.row + 1, len(grid.rows)))
 
 
-def _named(book: Book, named: str) -> Sequence[Grid]:
+def sheets_named(book: Book, named: str) -> Sequence[Grid]:
+    """Return the sheets that a person means by a name.
+
+    Raises:
+        InputError: ``sheet.unknown``, ``sheet.too_many_cells``.
+    """
     found = [grid for grid in book.grids if fold(grid.name) == fold(named)]
     if not found:
         _refuse_oversized(book, named)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from stations.sheetin.book import Grid, filled
 from stations.sheetin.clean import Raw, Unclear, digits_of, fold, fold_heading, is_empty, shown
-from stations.sheetin.columns import SheetList, ignored_headings, note_beginnings, total_words
+from stations.sheetin.columns import (
+    SheetList,
+    apart_beginnings,
+    ignored_headings,
+    note_beginnings,
+    total_words,
+)
 from stations.sheetin.faults import Faults, Place
 from stations.sheetin.header import Header, filled_from
 
 NOTE_WIDTH: Final = 3
 """A cell merged over so many columns of the list is a note or a section title, not data."""
+_FULL_CODE: Final = re.compile(r"[0-9]{12}(-[0-9a-z]{2})?")
+"""A code of twelve digits is the code of something, however many columns it was merged over."""
 _HIDDEN_SHOWN_MAX: Final = 8
 
 
@@ -61,7 +70,7 @@ def cut_rows(grid: Grid, header: Header, wanted: SheetList, faults: Faults) -> l
             if (row, column) not in source and not is_empty(grid.cell(row, column))
         )
         broken = _broken(grid, header, row, faults)
-        if not broken and (not own or _is_note(grid, header, row, alone)):
+        if not broken and (not own or _is_note(grid, header, row, source, alone)):
             _tell_note(grid, row, faults)
             continue
         if row in grid.marks.hidden_rows:
@@ -111,25 +120,67 @@ def _broken(grid: Grid, header: Header, row: int, faults: Faults) -> frozenset[s
     return frozenset(broken)
 
 
-def _is_note(grid: Grid, header: Header, row: int, alone: frozenset[str]) -> bool:
+def _is_note(
+    grid: Grid,
+    header: Header,
+    row: int,
+    source: Mapping[tuple[int, int], tuple[int, int]],
+    alone: frozenset[str],
+) -> bool:
     """Tell whether a row says something about the table instead of being part of it."""
-    covered = [
-        sum(left <= column <= right for column in header.columns.values())
-        for top, left, bottom, right in grid.merged
-        if top <= row <= bottom and right > left
-    ]
-    if covered and max(covered) >= min(NOTE_WIDTH, len(header.columns)):
-        return True
     columns = filled(grid, row)
-    first = fold(shown(grid.cell(row, columns[0])))
-    key = header.columns[header.key]
-    if first.startswith(note_beginnings()) and not _looks_like_code(grid.cell(row, key)):
+    first, known = fold(shown(grid.cell(row, columns[0]))), header.columns.values()
+    if first.rstrip("：:") in total_words() and columns[0] not in known:
         return True
-    if first.rstrip("：:") in total_words() and columns[0] not in header.columns.values():
+    key = header.columns[header.key]
+    from_above = source.get((row, key), (row, key))[0] < row
+    about = grid.cell(*source.get((row, key), (row, key)))
+    if _is_spread(grid, header, row, about, alone):
+        return True
+    if from_above and _looks_like_code(about):
+        # The row goes on with what was begun above; only what calls itself a note with a colon is one.
+        return first.startswith(tuple(f"{word}:" for word in (*note_beginnings(), *apart_beginnings())))
+    if not _looks_like_code(about) and _begins_note(first, in_key=columns[0] == key):
         return True
     if len(columns) > 1 or _looks_like_code(grid.cell(row, columns[0])):
         return False
+    if from_above and not is_empty(about) and header.key not in alone:
+        return False
     return not any(header.columns.get(field) == columns[0] for field in alone)
+
+
+def _is_spread(grid: Grid, header: Header, row: int, about: Raw, alone: frozenset[str]) -> bool:
+    """Tell whether a text is spread over a row like a title, and no cell beside it says what that is about.
+
+    Args:
+        grid: the sheet.
+        header: its headings.
+        row: the row.
+        about: what stands in the column that names what a row is about.
+        alone: fields that make a row data by themselves.
+    """
+    key = header.columns[header.key]
+    wide = [
+        (left, right)
+        for top, left, bottom, right in grid.merged
+        if top <= row <= bottom
+        and right > left
+        and sum(left <= column <= right for column in header.columns.values())
+        >= min(NOTE_WIDTH, len(header.columns))
+    ]
+    if any(left <= key <= right for left, right in wide):
+        return not _FULL_CODE.fullmatch(fold(shown(about)))
+    return bool(wide) and not (_looks_like_code(about) or (header.key in alone and not is_empty(about)))
+
+
+def _begins_note(first: str, *, in_key: bool) -> bool:
+    """Tell whether a folded text begins as notes and signatures below a table do."""
+    if first.startswith(note_beginnings()):
+        return True
+    return any(
+        first.startswith(word) and (in_key or not first[len(word) :][:1].isalpha())
+        for word in apart_beginnings()
+    )
 
 
 def _tell_note(grid: Grid, row: int, faults: Faults) -> None:

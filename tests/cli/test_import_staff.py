@@ -137,6 +137,19 @@ def test_every_fault_at_its_cell_and_nothing_written(county: Terminal, tmp_path:
     assert county.ok("registry", "show", "--json").json["registry_size"] == before
 
 
+def test_a_person_over_merged_rows_keeps_every_role(county: Terminal, tmp_path: Path) -> None:
+    """A further row of the person holds nothing but one more role: it is no note."""
+    before = _people(county)["T001"]["grants"]
+    assert before == [["officer", TOWNSHIP], ["window", TOWNSHIP]]
+    path = make(tmp_path / "a.xlsx", 人员=Page(
+        rows=[HEAD, ["T001", "姓名T001", TOWNSHIP, "窗口"], ["", "", "", "经办"], ["", "", "", "档案"]],
+        merged=["A2:A4", "B2:B4", "C2:C4"],
+    ))  # fmt: skip
+    done = _import(county, path, "--json")
+    assert done.code == 0 and done.json["signed"] == 1 and done.json["notices"] == [], done.err
+    assert _people(county)["T001"]["grants"] == [["archivist", TOWNSHIP], *before]
+
+
 def test_requests_that_cannot_be_used(county: Terminal, tmp_path: Path) -> None:
     folder = tmp_path / "requests"
     path = make(

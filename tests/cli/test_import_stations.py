@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.facade import Ledger
+from ledger.types import StationId
 from stations.cli.counterday.demo import COUNTY, TOWNSHIP, VILLAGE
 from tests.cli.conftest import PASSPHRASE, Terminal
 from tests.sheetin.workbooks import Formula, Page, make
@@ -239,6 +241,32 @@ def test_other_files_are_refused_with_what_helps(
     assert refused.code == 1 and f"[{code}]" in refused.err and "另存为 .xlsx" in refused.err
 
 
+def test_which_list_a_file_holds_its_headings_say(county: Terminal, tmp_path: Path) -> None:
+    def both(file: Path, *more: str) -> object:
+        return county.run("registry", "import", str(file), "--as", "R001", *more)
+
+    places = make(tmp_path / "stations.xlsx", 表=[HEAD, ["990121001202", "西门村便民服务站", "村"]])
+    look = both(places, "--dry-run", "--json")
+    assert look.code == 0 and [one["key"] for one in look.json["new"]] == ["990121001202-00"], look.err
+    people = make(tmp_path / "staff.xlsx", 表=[
+        ["工号", "姓名", "站点编码", "单位名称", "岗位"],
+        ["V001", "姓名V001", VILLAGE, "东门村", "窗口、档案"],
+    ])  # fmt: skip
+    assert both(people, "--json").json["signed"] == 1
+    for found in (
+        make(tmp_path / "none.xlsx", 表=[["甲", "乙"], [1, 2]]),
+        make(tmp_path / "both.xlsx", 站点=[HEAD], 人员=[["工号", "姓名", "站点", "岗位"]]),
+    ):
+        refused = both(found)
+        assert refused.code == 1 and "[sheet.which_list]" in refused.err and "import staff" in refused.err
+    two = make(tmp_path / "two.xlsx", 站点=[HEAD, ["990121001202", "西门村便民服务站", "村"]], 人员=[
+        ["工号", "姓名", "站点", "岗位"]
+    ])  # fmt: skip
+    assert both(two, "--sheet", "站点", "--json").json["signed"] == 1
+    assert "[sheet.unknown]" in both(two, "--sheet", "没有").err
+    assert "[cli.file_none]" in both(tmp_path / "stationz").err
+
+
 def test_a_file_is_needed(county: Terminal) -> None:
     refused = county.run("registry", "import", "stations")
     assert refused.code == 2 and "[cli.missing]" in refused.err
@@ -281,18 +309,77 @@ sys.exit(main(sys.argv[1:]))
 def test_killed_while_writing_the_next_import_goes_on(county: Terminal, tmp_path: Path, after: int) -> None:
     rows = [[f"9901210012{n}", f"村{n}", "村"] for n in range(30, 40)]
     path = make(tmp_path / "a.xlsx", 站点=[HEAD, *rows])
-    (tmp_path / "pass").write_text(PASSPHRASE)
     before = _size(county)
+    _killed(county, path, after)
+    assert _size(county) == before + after
+    assert _import(county, path, "--json").json["signed"] == 10 - after
+    assert _size(county) == before + 10
+    assert _import(county, path, "--json").json["signed"] == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a thing of POSIX")
+@pytest.mark.parametrize("columns", [("编码", "名称"), ("编码", "名称", "层级", "上级", "编码来源")])
+@pytest.mark.parametrize("after", [1, 3])
+def test_killed_between_closing_and_enrolling_nothing_moves(
+    county: Terminal, tmp_path: Path, after: int, columns: tuple[str, ...]
+) -> None:
+    """What the file does not say stays as it was held, whichever act the first import came to."""
+    above, codes = "990121002000-00", "统计用区划代码2023"
+    head = ["编码", "名称", "层级", "上级", "编码来源"]
+    rows = [[f"99012100123{n}", f"村{n}", "村", above, codes] for n in range(3)]
+    first = make(tmp_path / "a.xlsx", 站点=[head, [above, "河东镇", "乡镇", "", codes], *rows])
+    assert _import(county, first, "--json").json["signed"] == 4
+    held = _stations(county)
+    named = [[row[0], f"新{row[1]}", "村", "", ""][: len(columns)] for row in rows]
+    path = make(tmp_path / "b.xlsx", 站点=[list(columns), *named])
+    before = _size(county)
+    _killed(county, path, after)
+    assert _size(county) == before + after
+    done = _import(county, path, "--json")
+    assert done.code == 0 and done.json["signed"] == 6 - after, done.err
+    names = {f"{row[0]}-00": row[1] for row in named}
+    assert _stations(county) == {
+        number: {**station, "name": names.get(number, station["name"])} for number, station in held.items()
+    }
+    assert {_code_list(county, number) for number in names} == {codes}
+
+
+def test_a_closed_station_below_one_that_closed_too_is_placed_by_its_code(
+    county: Terminal, tmp_path: Path
+) -> None:
+    head = ["编码", "名称", "层级", "上级"]
+    first = [["990121002000", "河东镇", "乡镇", ""], ["990121001233", "村", "村", "990121002000"]]
+    assert _import(county, make(tmp_path / "a.xlsx", 站点=[head, *first]), "--json").json["signed"] == 2
+    for number in ("990121001233-00", "990121002000-00"):
+        county.ok("station", "close", number, "--as", "R001")
+    again = make(tmp_path / "b.xlsx", 站点=[head[:2], ["990121001233", "村"]])
+    assert _import(county, again, "--json").json["signed"] == 1
+    assert _stations(county)["990121001233-00"]["upstream"] == TOWNSHIP
+    # It comes back at another level, under which the station above it cannot stand: the county is above it.
+    county.ok("station", "close", "990121001233-00", "--as", "R001")
+    raised = make(tmp_path / "c.xlsx", 站点=[head[:3], ["990121001233", "村", "乡镇"]])
+    assert _import(county, raised, "--json").json["signed"] == 1
+    assert _stations(county)["990121001233-00"]["upstream"] == COUNTY
+
+
+def _code_list(terminal: Terminal, station: str) -> str:
+    assert terminal.folder is not None
+    with Ledger.open(terminal.folder, write=False) as ledger:
+        held = ledger.knowledge.registry.station(StationId(station))
+    assert held is not None
+    return held.code_system
+
+
+def _killed(terminal: Terminal, path: Path, after: int) -> None:
+    """Import a list and end the process before the act after so many; returns when it is dead."""
+    word = path.with_suffix(".pass")
+    word.write_text(PASSPHRASE)
     killed = subprocess.run(
         [sys.executable, "-c", _KILLED, "registry", "import", "stations", str(path), "--as", "R001"],
-        env={**os.environ, "BANJIAN_DIR": str(county.folder), "KILL_AFTER": str(after),
-             "BANJIAN_PASSPHRASE_FILE": str(tmp_path / "pass"), "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "BANJIAN_DIR": str(terminal.folder), "KILL_AFTER": str(after),
+             "BANJIAN_PASSPHRASE_FILE": str(word), "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         timeout=120,
         check=False,
     )  # fmt: skip
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert _size(county) == before + after
-    assert _import(county, path, "--json").json["signed"] == 10 - after
-    assert _size(county) == before + 10
-    assert _import(county, path, "--json").json["signed"] == 0
