@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from stations.sheetin.records import Record
 
 Grant = tuple[str, str]
 """Role and scope."""
+_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 _KEY = Bilingual(zh="密钥编号（请打电话核对）", en="Key number (compare by telephone)")
 _WITH_BELOW = Bilingual(zh="{place} 含下级", en="{place} and below")
 
@@ -77,6 +79,7 @@ def plan_staff(
 def _people(records: Sequence[Record], registry: Registry, faults: Faults) -> dict[str, _Person]:
     places = Places.of_stations(registry.stations())
     people: dict[str, _Person] = {}
+    alike = {_loose(held.staff_no): held.staff_no for held in registry.keys() if held.staff_no}  # noqa: SIM118
     for record in records:
         staff_no = record.text("staff_no")
         written = record.text("station")
@@ -89,6 +92,9 @@ def _people(records: Sequence[Record], registry: Registry, faults: Faults) -> di
         person = people.get(staff_no)
         if person is None:
             person = people[staff_no] = _Person(record=record, station=station)
+            other = alike.setdefault(_loose(staff_no), staff_no)
+            if other != staff_no and registry.staff(staff_no) is None:
+                faults.tell("row.number_alike", record.place("staff_no"), staff_no, other=other)
         elif record.text("name") != person.record.text("name"):
             faults.add(
                 "row.other_person", record.place("name"), record.shown("name"), no=staff_no,
@@ -102,6 +108,11 @@ def _people(records: Sequence[Record], registry: Registry, faults: Faults) -> di
             else:
                 person.grants[role, scope] = record.place("roles")
     return people
+
+
+def _loose(staff_no: str) -> str:
+    """Return a number as Excel and a hurried hand may leave it: without case and without leading zeros."""
+    return _ZEROS.sub("", staff_no.casefold())
 
 
 def _scope(record: Record, station: StationId, places: Places, faults: Faults) -> str | None:

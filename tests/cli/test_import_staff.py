@@ -233,3 +233,21 @@ def test_the_filled_template_gives_no_difference(county: Terminal, tmp_path: Pat
     county.ok("registry", "import", "staff", "--template", str(filled), "--filled", lang=lang)
     found = _import(county, filled, "--json").json
     assert (found["signed"], found["unchanged"], found["absent"]) == (0, ["C001", "T001", "T002", "V001"], [])
+
+
+def test_numbers_that_differ_in_case_or_leading_zeros_alone_are_told(
+    county: Terminal, tmp_path: Path
+) -> None:
+    """Excel takes zeros away; whoever looks like two people may be one. Nobody is refused for it."""
+    path = make(tmp_path / "a.xlsx", 人员=[
+        HEAD,
+        ["V001", _people(county)["V001"]["name"], VILLAGE, "窗口"],
+        ["v001", "孙七", VILLAGE, "窗口"],
+        [7, "李四", VILLAGE, "窗口"],
+        ["007", "李四", VILLAGE, "窗口"],
+        ["70", "王五", VILLAGE, "窗口"],
+    ])  # fmt: skip
+    done = _import(county, path, "--dry-run", "--json")
+    assert done.code == 0, done.err
+    told = {(one["cell"], one["code"], one["value"]) for one in done.json["notices"]}
+    assert told == {("A3", "row.number_alike", "v001"), ("A5", "row.number_alike", "007")}
