@@ -60,10 +60,9 @@ def reasons(
         keys: those that this station asked for, with what the registry knows of them.
         in_force: purposes of which this machine has a key that the registry has in force.
     """
-    why: list[Why] = []
-    if not is_known:
-        why.append(Why(code="sync.not_begun", params={"station": found.station}))
-    why += _waiting(found.station, keys, in_force)
+    # Before the registry has come nobody here knows which keys are enrolled.
+    waiting = _waiting(found.station, keys, in_force)
+    why = list(waiting) if is_known else [Why(code="sync.not_begun", params={"station": found.station})]
     if found.levels and not has_address:
         why.append(Why(code="sync.by_stick", params={"station": found.levels[0].station}))
     elif _is_untried(found, now_ms):

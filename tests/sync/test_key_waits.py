@@ -25,6 +25,11 @@ def joined(county: Terminal, serve: Serve, target: Path, station: str, *words: s
 def why(county: Terminal, terminal: Terminal) -> dict[str, dict[str, object]]:
     """Return what `sync status` names as reasons once the registry of the county has come."""
     give_registry(folder_of(county), folder_of(terminal))
+    return reasons(terminal)
+
+
+def reasons(terminal: Terminal) -> dict[str, dict[str, object]]:
+    """Return what `sync status` names as reasons, with their values."""
     return {one["code"]: one["params"] for one in terminal.ok("sync", "status", "--json").json["why"]}
 
 
@@ -37,6 +42,17 @@ def test_each_kind_of_key_that_waits_is_named_until_it_is_enrolled(
     assert found["sync.staff_waits"]["people"] == ["W305"]
     county.ok("join", "approve", NEW_VILLAGE, "--as", "R001")
     assert not why(county, station).keys() & {"sync.keys_wait", "sync.staff_waits"}
+
+
+def test_before_the_registry_has_come_nothing_is_said_of_keys(
+    county: Terminal, serve: Serve, tmp_path: Path
+) -> None:
+    """Approved or not: that is known by the registry alone, and the next step is to get it."""
+    station = joined(county, serve, tmp_path / "village", NEW_VILLAGE, *new_station(), "W305=西门甲")
+    county.ok("join", "approve", NEW_VILLAGE, "--as", "R001")
+    assert reasons(station).keys() & {"sync.not_begun", "sync.keys_wait", "sync.staff_waits"} == {
+        "sync.not_begun"
+    }
 
 
 def test_a_key_for_somebody_who_has_one_that_holds_leaves_no_lasting_warning(
