@@ -11,12 +11,10 @@ import pytest
 from ledger.errors import BanjianError, DataError
 from ledger.facade.base.types import SignedAct
 from ledger.facade.logs.countyseen import newest_seen
-from ledger.formats.genesis import LogGenesis
 from ledger.registry import actions as registry_actions
 from ledger.types import LogId
-from tests.sync.evil import EvilStation
 from tests.sync.test_county_reopened import grow, held, merge_log, reopen, sync_all_but_news, take, told
-from tests.sync.test_county_seen import give, take_checkpoint
+from tests.sync.test_county_seen import give, merge_successor, take_checkpoint
 from tests.sync.world import COUNTY, TOWN, TOWN_2, VILLAGE, World, settled
 
 
@@ -87,13 +85,7 @@ def test_a_merge_log_that_the_registrar_did_not_open_moves_nothing(world: World,
     with village.store.read() as tx:
         seen = newest_seen(tx)
     assert seen is not None
-    made = EvilStation(world, COUNTY)
-    made.genesis = LogGenesis(
-        ledger_id=village.ledger_id, kind="merge", station=COUNTY, log_public_key=made.key.public_key,
-        reason="restored", nonce=bytes(16), parent_log=held(world, VILLAGE)[0], parent_size=seen.size,
-        parent_root=seen.root,
-    )  # fmt: skip
-    made.log_id, made.lines = made.genesis.log_id(), []
+    made = merge_successor(world, held(world, VILLAGE)[0], seen.size, seen.root)
     facts = registry_actions.open_log(genesis=made.genesis.pack())
     opening = made.sign("open_log", facts, signer=world.registrar)
     made.add(opening if honest else SignedAct(raw=opening.raw, sig=bytes(64), facts=opening.facts))

@@ -108,6 +108,18 @@ def test_a_county_checkpoint_comes_down_and_binds_what_goes_up(world: World) -> 
     assert newest_entry(village, VILLAGE) == checkpoint_hash(read_checkpoint(second))
 
 
+def merge_successor(world: World, parent: LogId, size: int, root: bytes) -> EvilStation:
+    """Return a merge log that says it goes on from another one at a size and root; nothing is in it yet."""
+    made = EvilStation(world, COUNTY)
+    made.genesis = LogGenesis(
+        ledger_id=world[COUNTY].ledger.ledger_id, kind="merge", station=COUNTY,
+        log_public_key=made.key.public_key, reason="restored", nonce=bytes(16), parent_log=parent,
+        parent_size=size, parent_root=root,
+    )  # fmt: skip
+    made.log_id, made.lines = made.genesis.log_id(), []
+    return made
+
+
 @pytest.mark.parametrize("honest", [True, False], ids=["the same", "another"])
 def test_a_successor_that_begins_where_this_station_has_seen_to_must_have_the_root_seen(
     world: World, honest: bool
@@ -116,13 +128,7 @@ def test_a_successor_that_begins_where_this_station_has_seen_to_must_have_the_ro
     with village.store.read() as tx:
         seen = newest_seen(tx)
     assert seen is not None
-    made = EvilStation(world, COUNTY)
-    made.genesis = LogGenesis(
-        ledger_id=village.ledger_id, kind="merge", station=COUNTY, log_public_key=made.key.public_key,
-        reason="restored", nonce=bytes(16), parent_log=merge_id(world), parent_size=seen.size,
-        parent_root=seen.root if honest else bytes(32),
-    )  # fmt: skip
-    made.log_id, made.lines = made.genesis.log_id(), []
+    made = merge_successor(world, merge_id(world), seen.size, seen.root if honest else bytes(32))
     facts = registry_actions.open_log(genesis=made.genesis.pack())
     made.add(made.sign("open_log", facts, signer=world.registrar))
     give(world, VILLAGE, made.excerpt([1]))
